@@ -1,0 +1,38 @@
+//! The sides: how a search is asked of Meilisearch, of PostgreSQL, or of memory.
+//!
+//! A service that has its own tables and SQL implements [`SearchBackend`] and hands that to
+//! the migration instead of the PostgreSQL index of this crate.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    error::{BackendError, Side},
+    search::{SearchHits, SearchQuery},
+};
+
+#[cfg(feature = "meili")]
+pub mod meili;
+#[cfg(any(test, feature = "test-util"))]
+pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+
+/// One side of a migration, as something that can be searched.
+///
+/// Implementations answer or fail; they never wait longer than their caller's deadline lets them, because the caller
+/// drops the future then. They may panic: the caller isolates that.
+pub trait SearchBackend: Send + Sync + 'static {
+    /// Which side this is.
+    fn side(&self) -> Side;
+
+    /// Answers one query.
+    fn search<'a>(&'a self, query: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>>;
+
+    /// The same side over resources of its own (connection pool, statement timeout), for shadow reads, so that they
+    /// cannot starve the reads that users wait for. `None` (the default) shares everything.
+    fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
+        None
+    }
+}

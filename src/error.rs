@@ -1,0 +1,146 @@
+//! Errors a person can act on: which side, what was being done, what kind of failure, what to do next.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The two stores of a migration. An identity: it never flips, whoever answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Meilisearch, the source.
+    Meili,
+    /// PostgreSQL, the target.
+    Pg,
+}
+
+/// A boxed cause.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A side could not answer a search.
+#[derive(Debug)]
+pub struct BackendError {
+    side: Side,
+    kind: BackendErrorKind,
+    doing: String,
+    source: Option<BoxError>,
+}
+
+/// What kind of failure it was. Closed, so that it can be a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BackendErrorKind {
+    /// The server cannot be reached, refuses connections, or its pool is exhausted.
+    Unavailable,
+    /// It did not answer within the deadline.
+    Timeout,
+    /// The key or password is wrong, or lacks a right.
+    Unauthorized,
+    /// The index does not exist there.
+    IndexNotFound,
+    /// The query uses something this side does not offer.
+    Unsupported,
+    /// The query itself is wrong; the other side would refuse it too.
+    InvalidQuery,
+    /// The implementation panicked.
+    Panic,
+    /// Anything else.
+    Internal,
+}
+
+impl Side {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Meili => Self::Pg,
+            Self::Pg => Self::Meili,
+        }
+    }
+
+    /// `meili` or `pg`: the value used in flags, columns and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Meili => "meili",
+            Self::Pg => "pg",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl BackendError {
+    /// An error of `side` while `doing` (a phrase that completes "while …").
+    pub fn new(side: Side, kind: BackendErrorKind, doing: impl Into<String>) -> Self {
+        Self { side, kind, doing: doing.into(), source: None }
+    }
+
+    /// The same with its cause.
+    pub fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Which side failed.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// How it failed.
+    pub fn kind(&self) -> BackendErrorKind {
+        self.kind
+    }
+}
+
+impl BackendErrorKind {
+    /// The value of metric labels and log columns.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Unauthorized => "unauthorized",
+            Self::IndexNotFound => "index_not_found",
+            Self::Unsupported => "unsupported",
+            Self::InvalidQuery => "invalid_query",
+            Self::Panic => "panic",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether it says something about the health of the side, rather than about this one query.
+    pub fn is_outage(self) -> bool {
+        !matches!(self, Self::Unsupported | Self::InvalidQuery)
+    }
+
+    /// What to do next.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Unavailable => "check that the server runs and that its address and pool size are right",
+            Self::Timeout => "raise the deadline or look for slow queries on that side",
+            Self::Unauthorized => "check the key or password and its rights",
+            Self::IndexNotFound => "create the index there, or correct its name",
+            Self::Unsupported => "leave this query on the other side, or rewrite it",
+            Self::InvalidQuery => "correct the query; the other side refuses it too",
+            Self::Panic => "a bug: report the backtrace from the log",
+            Self::Internal => "see the cause",
+        }
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed ({}) while {}; {}", self.side, self.kind.as_str(), self.doing, self.kind.hint())?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for BackendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

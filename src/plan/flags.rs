@@ -1,0 +1,106 @@
+//! The flags: their names, their values, their defaults. What combinations are allowed is in the rules.
+
+use std::fmt;
+
+use super::Percent;
+
+/// The names of the flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flag {
+    /// `search_write_mode`
+    WriteMode,
+    /// `search_read_backend`
+    ReadBackend,
+    /// `search_read_pg_percent`
+    ReadPgPercent,
+    /// `shadow_sample_rate`
+    ShadowSampleRate,
+}
+
+/// The values of all flags. `Default` is a service before its migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// Which sides are written.
+    pub write_mode: WriteMode,
+    /// Which side answers reads.
+    pub read_backend: ReadBackend,
+    /// While reads are answered by PostgreSQL: for which share of the readers.
+    pub read_pg_percent: Percent,
+    /// The share of reads that is also sent to the other side and compared.
+    pub shadow_sample_rate: Percent,
+}
+
+/// `search_write_mode`: which sides are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WriteMode {
+    /// `meili_only`
+    #[default]
+    MeiliOnly,
+    /// `dual`
+    Dual,
+    /// `pg_only`
+    PgOnly,
+}
+
+/// `search_read_backend`: which side answers reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReadBackend {
+    /// `meili`: every read, whatever else is set.
+    #[default]
+    Meili,
+    /// `pg`: the share of readers in `search_read_pg_percent`.
+    Pg,
+}
+
+impl Flag {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::WriteMode, Self::ReadBackend, Self::ReadPgPercent, Self::ShadowSampleRate];
+
+    /// The name in tables, files and commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WriteMode => "search_write_mode",
+            Self::ReadBackend => "search_read_backend",
+            Self::ReadPgPercent => "search_read_pg_percent",
+            Self::ShadowSampleRate => "shadow_sample_rate",
+        }
+    }
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            write_mode: WriteMode::default(),
+            read_backend: ReadBackend::default(),
+            read_pg_percent: Percent::HUNDRED,
+            shadow_sample_rate: Percent::ZERO,
+        }
+    }
+}
+
+impl WriteMode {
+    /// The value in tables, files and commands.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MeiliOnly => "meili_only",
+            Self::Dual => "dual",
+            Self::PgOnly => "pg_only",
+        }
+    }
+}
+
+impl ReadBackend {
+    /// The value in tables, files and commands.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Meili => "meili",
+            Self::Pg => "pg",
+        }
+    }
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
