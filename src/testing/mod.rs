@@ -1,1 +1,3 @@
-//! Stub.
+//! What tests and rehearsals stand on.
+
+pub mod meili;
