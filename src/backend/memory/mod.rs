@@ -12,7 +12,6 @@ mod cost;
 mod distance;
 mod query;
 mod rank;
-mod sort;
 mod store;
 mod tokens;
 mod vocabulary;
@@ -23,7 +22,6 @@ use futures_util::future::BoxFuture;
 
 pub use self::{
     rank::{Ranked, Ranking},
-    sort::Criterion,
     store::{Prepared, Store},
 };
 use super::SearchBackend;
@@ -32,6 +30,7 @@ use crate::{
     error::{BackendError, BackendErrorKind, Side},
     filter::Filter,
     search::{Hit, SearchHits, SearchQuery},
+    sort::SortCriterion,
 };
 
 /// An index in memory that stands for either side.
@@ -62,25 +61,18 @@ impl MemoryIndex {
     }
 
     fn answer(&self, query: &SearchQuery) -> Result<SearchHits, BackendError> {
-        let invalid = |doing: String| BackendError::new(self.side, BackendErrorKind::InvalidQuery, doing);
-        let filter = match &query.filter {
-            Some(input) => {
-                Some(Filter::parse(input).map_err(|e| invalid("reading the filter".to_owned()).caused_by(e))?)
-            }
-            None => None,
-        };
-        let sort = query.sort.iter().map(|text| {
-            Criterion::parse(text).ok_or_else(|| invalid(format!("reading the sort criterion `{text}`")))
-        });
-        let sort = sort.collect::<Result<Vec<_>, _>>()?;
+        let invalid = |doing: &str| BackendError::new(self.side, BackendErrorKind::InvalidQuery, doing);
+        let filter = query.filter.as_ref().map(Filter::parse).transpose();
+        let filter = filter.map_err(|error| invalid("reading the filter").caused_by(error))?;
+        let sort = SortCriterion::parse_all(&query.sort);
+        let sort = sort.map_err(|error| invalid("reading the sort criteria").caused_by(error))?;
         let ranking = Ranking { text: &query.text, matching: query.matching, sort: &sort };
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
         let ranked = store.rank(&ranking, |document| filter.as_ref().is_none_or(|filter| filter.matches(document)));
         let slice = ranked.iter().skip(query.page.offset()).take(query.page.limit());
-        let hits = slice.filter_map(|ranked| store.at(ranked.number)).map(|(id, document)| Hit {
-            id: id.clone(),
-            document: retrieve(document, query.retrieve.as_deref()),
-        });
+        let hits = slice
+            .filter_map(|ranked| store.at(ranked.number))
+            .map(|(id, document)| Hit { id: id.clone(), document: retrieve(document, query.retrieve.as_deref()) });
         Ok(SearchHits { hits: hits.collect(), total: ranked.len() as u64 })
     }
 }

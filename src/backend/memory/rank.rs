@@ -5,10 +5,14 @@ use std::cmp::Ordering;
 use super::{
     cost::{Cost, Occurrence, collect, cost},
     query::{Matches, Term, terms},
-    sort::{Criterion, Key},
     store::{Slot, Store},
 };
-use crate::{document::Document, search::MatchingStrategy};
+use crate::{
+    document::Document,
+    filter::{Facets, facets},
+    search::MatchingStrategy,
+    sort::SortCriterion,
+};
 
 /// What to rank by.
 #[derive(Debug, Default)]
@@ -18,7 +22,7 @@ pub struct Ranking<'a> {
     /// What happens when not every word matches.
     pub matching: MatchingStrategy,
     /// Sort criteria, the first decides first.
-    pub sort: &'a [Criterion],
+    pub sort: &'a [SortCriterion],
 }
 
 /// A document's place in a ranking.
@@ -26,7 +30,7 @@ pub struct Ranking<'a> {
 struct Candidate {
     number: u32,
     cost: Option<Cost>,
-    keys: Vec<Key>,
+    keys: Facets,
 }
 
 /// A ranked document.
@@ -43,7 +47,11 @@ impl Store {
     pub fn rank(&self, ranking: &Ranking<'_>, filter: impl Fn(&Document) -> bool) -> Vec<Ranked> {
         let terms = terms(ranking.text);
         let passing = self.slots().filter(|(_, slot)| filter(&slot.document));
-        let keys = |slot: &Slot| ranking.sort.iter().map(|criterion| criterion.key(&slot.document)).collect();
+        let sorted_by = |name: &str| ranking.sort.iter().any(|criterion| criterion.attribute == name);
+        let keys = |slot: &Slot| match ranking.sort {
+            [] => Facets::new(),
+            _ => facets(&slot.document, sorted_by),
+        };
         let mut candidates: Vec<Candidate> = if terms.is_empty() {
             passing.map(|(number, slot)| Candidate { number, cost: None, keys: keys(slot) }).collect()
         } else {
@@ -110,16 +118,18 @@ fn kept(order: &[usize], matching: MatchingStrategy, found: &[Vec<Occurrence>]) 
 }
 
 /// Best first; ties by the internal number.
-fn compare(a: &Candidate, b: &Candidate, sort: &[Criterion]) -> Ordering {
+fn compare(a: &Candidate, b: &Candidate, sort: &[SortCriterion]) -> Ordering {
     let before_sort = |cost: Cost| (cost.words, cost.typo, cost.proximity, cost.attribute);
     let by_keys = || {
-        let pairs = a.keys.iter().zip(&b.keys);
-        sort.iter().zip(pairs).map(|(criterion, (a, b))| criterion.compare(a, b)).find(|order| order.is_ne())
+        let by = |criterion: &SortCriterion| {
+            criterion.compare(a.keys.get(&criterion.attribute), b.keys.get(&criterion.attribute))
+        };
+        sort.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     };
     a.cost
         .map(before_sort)
         .cmp(&b.cost.map(before_sort))
-        .then_with(|| by_keys().unwrap_or(Ordering::Equal))
+        .then_with(by_keys)
         .then_with(|| a.cost.cmp(&b.cost))
         .then_with(|| a.number.cmp(&b.number))
 }
@@ -205,7 +215,7 @@ mod tests {
     #[test]
     fn sort_stands_between_attribute_and_position() {
         let store = store(&["one", "x one", "|one"]);
-        let sort = [Criterion { field: "n".into(), descending: true }];
+        let sort = ["n:desc".parse().unwrap()];
         assert_eq!(numbers(&store, &Ranking { text: "one ", sort: &sort, ..Ranking::default() }), [1, 0, 2]);
         assert_eq!(numbers(&store, &Ranking { sort: &sort, ..Ranking::default() }), [2, 1, 0]);
     }

@@ -170,7 +170,7 @@ impl Store {
 }
 
 /// The value at a path of field names joined by dots; a field whose own name holds the dots is found first.
-pub(super) fn lookup<'a>(document: &'a Document, path: &str) -> Option<&'a Value> {
+fn lookup<'a>(document: &'a Document, path: &str) -> Option<&'a Value> {
     if let Some(value) = document.get(path) {
         return Some(value);
     }

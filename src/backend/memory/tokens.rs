@@ -151,9 +151,10 @@ mod tests {
 
     #[test]
     fn words_are_cut_at_punctuation_but_not_at_operators() {
-        assert_eq!(texts("AT&T e-mail don’t 3.14 a=b $5 snake_case"), [
-            "at", "t", "e", "mail", "don", "t", "3", "14", "a=b", "$5", "snake", "case"
-        ]);
+        assert_eq!(
+            texts("AT&T e-mail don’t 3.14 a=b $5 snake_case"),
+            ["at", "t", "e", "mail", "don", "t", "3", "14", "a=b", "$5", "snake", "case"]
+        );
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn settings(shared: &Shared, uid: &str, patch: &Map<String, Value>) -> Result<us
         settings.merge(patch);
         let after = settings.searchable();
         let store = match index {
-            Some(index) if before == after => None,
+            Some(_) if before == after => None,
             Some(index) => Some(index.store.with_searchable(after.as_deref())),
             None => Some(Store::new(after.as_deref())),
         };

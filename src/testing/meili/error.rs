@@ -30,7 +30,11 @@ impl ApiError {
 
     /// A real server would do it, the double does not.
     pub(super) fn not_imitated(what: &str) -> Self {
-        Self::new(StatusCode::NOT_IMPLEMENTED, "not_imitated", format!("The Meilisearch double does not imitate `{what}`."))
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_imitated",
+            format!("The Meilisearch double does not imitate `{what}`."),
+        )
     }
 
     pub(super) fn index_not_found(uid: &str) -> Self {

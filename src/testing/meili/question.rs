@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{error::ApiError, fields::Fields};
 use crate::{
-    backend::memory::Criterion,
-    filter::{Comparison, Condition, Filter},
+    filter::{Condition, Filter},
     search::{FilterInput, MatchingStrategy, Page},
+    sort::SortCriterion,
 };
 
 /// The fields a search may have, in Meilisearch's order.
@@ -50,7 +50,7 @@ const KNOWN: [&str; 30] = [
 pub(super) struct Question {
     pub(super) text: String,
     pub(super) filter: Option<Filter>,
-    pub(super) sort: Vec<Criterion>,
+    pub(super) sort: Vec<SortCriterion>,
     pub(super) page: Page,
     pub(super) matching: MatchingStrategy,
     pub(super) retrieve: Option<Vec<String>>,
@@ -91,10 +91,7 @@ impl Question {
                 "attributesToRetrieve" | "sort" => text.split(',').map(str::trim).collect(),
                 "q" | "matchingStrategy" => Value::String(text),
                 // A list may be given as JSON; anything else is an expression.
-                "filter" => serde_json::from_str(&text)
-                    .ok()
-                    .filter(Value::is_array)
-                    .unwrap_or(Value::String(text)),
+                "filter" => serde_json::from_str(&text).ok().filter(Value::is_array).unwrap_or(Value::String(text)),
                 _ => serde_json::from_str(&text).unwrap_or(Value::String(text)),
             };
             body.insert(name, value);
@@ -110,15 +107,16 @@ impl Question {
 
 /// Reads a filter.
 pub(super) fn read_filter(value: Value, code: &'static str) -> Result<Filter, ApiError> {
-    let input: FilterInput = serde_json::from_value(value)
-        .map_err(|_| ApiError::bad_request(code, "Invalid syntax for the filter parameter: expected a string or an array."))?;
+    let input: FilterInput = serde_json::from_value(value).map_err(|_| {
+        ApiError::bad_request(code, "Invalid syntax for the filter parameter: expected a string or an array.")
+    })?;
     Filter::parse(&input).map_err(|error| ApiError::bad_request(code, error.to_string()))
 }
 
 /// Reads sort criteria.
-pub(super) fn read_sort(texts: Option<Vec<String>>, code: &'static str) -> Result<Vec<Criterion>, ApiError> {
+pub(super) fn read_sort(texts: Option<Vec<String>>, code: &'static str) -> Result<Vec<SortCriterion>, ApiError> {
     let read = |text: String| {
-        Criterion::parse(&text).ok_or_else(|| {
+        text.parse().map_err(|_| {
             let message = format!("Invalid syntax for the sort parameter: expected expression ending by `:asc` or `:desc`, found `{text}`.");
             ApiError::bad_request(code, message)
         })
@@ -131,7 +129,8 @@ fn read_matching(text: Option<String>) -> Result<MatchingStrategy, ApiError> {
         return Ok(MatchingStrategy::default());
     };
     serde_json::from_value(json!(text)).map_err(|_| {
-        let message = format!("Unknown value `{text}` at `.matchingStrategy`: expected one of `last`, `all`, `frequency`");
+        let message =
+            format!("Unknown value `{text}` at `.matchingStrategy`: expected one of `last`, `all`, `frequency`");
         ApiError::bad_request("invalid_search_matching_strategy", message)
     })
 }
@@ -147,7 +146,8 @@ pub(super) fn check_filter(
         filterable.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(start) => attribute.starts_with(start),
             None => {
-                attribute == pattern || attribute.strip_prefix(pattern.as_str()).is_some_and(|rest| rest.starts_with('.'))
+                attribute == pattern
+                    || attribute.strip_prefix(pattern.as_str()).is_some_and(|rest| rest.starts_with('.'))
             }
         })
     };
@@ -171,30 +171,23 @@ pub(super) fn check_filter(
 }
 
 /// Refuses a sort by a field that is not sortable.
-pub(super) fn check_sort(sort: &[Criterion], sortable: &[String], code: &'static str) -> Result<(), ApiError> {
-    let Some(Criterion { field, .. }) = sort.iter().find(|criterion| !sortable.contains(&criterion.field)) else {
+pub(super) fn check_sort(sort: &[SortCriterion], sortable: &[String], code: &'static str) -> Result<(), ApiError> {
+    let Some(SortCriterion { attribute, .. }) = sort.iter().find(|criterion| !sortable.contains(&criterion.attribute))
+    else {
         return Ok(());
     };
     let available = match listed(sortable) {
         Some(names) => format!("Available sortable attributes are: {names}."),
         None => "This index does not have configured sortable attributes.".to_owned(),
     };
-    Err(ApiError::bad_request(code, format!("Attribute `{field}` is not sortable. {available}")))
+    Err(ApiError::bad_request(code, format!("Attribute `{attribute}` is not sortable. {available}")))
 }
 
 /// A filter as the search route quotes it in its errors: every word in quotation marks.
 pub(super) fn quoted(filter: &Filter) -> String {
     match filter {
         Filter::Condition { attribute, condition: Condition::Compare(comparison, literal) } => {
-            let sign = match comparison {
-                Comparison::Equal => "=",
-                Comparison::NotEqual => "!=",
-                Comparison::Less => "<",
-                Comparison::LessOrEqual => "<=",
-                Comparison::Greater => ">",
-                Comparison::GreaterOrEqual => ">=",
-            };
-            format!("\"{attribute}\" {sign} \"{}\"", literal.0)
+            format!("\"{attribute}\" {comparison} \"{}\"", literal.0)
         }
         _ => filter.to_string(),
     }
