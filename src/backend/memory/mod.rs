@@ -19,6 +19,7 @@ mod vocabulary;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 pub use self::{
     rank::{Ranked, Ranking},
@@ -87,14 +88,29 @@ impl SearchBackend for MemoryIndex {
     }
 }
 
-/// The fields asked for, in the document's own order; `None` and `*` are all of them.
+/// The fields asked for, nested ones by their dotted names, in the document's own order; `None` and `*` are all of them.
 pub fn retrieve(document: &Document, fields: Option<&[String]>) -> Document {
     match fields {
-        Some(fields) if !fields.iter().any(|field| field == "*") => document
-            .iter()
-            .filter(|(name, _)| fields.contains(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
+        Some(fields) if !fields.iter().any(|field| field == "*") => {
+            select(document, &fields.iter().map(String::as_str).collect::<Vec<_>>())
+        }
         _ => document.clone(),
     }
+}
+
+fn select(document: &Document, fields: &[&str]) -> Document {
+    let mut selected = Document::new();
+    for (name, value) in document {
+        let below = |field: &&str| field.strip_prefix(name.as_str())?.strip_prefix('.').map(str::to_owned);
+        if fields.contains(&name.as_str()) {
+            selected.insert(name.clone(), value.clone());
+        } else if let Value::Object(nested) = value {
+            let fields: Vec<String> = fields.iter().filter_map(below).collect();
+            let nested = select(nested, &fields.iter().map(String::as_str).collect::<Vec<_>>());
+            if !nested.is_empty() {
+                selected.insert(name.clone(), Value::Object(nested));
+            }
+        }
+    }
+    selected
 }

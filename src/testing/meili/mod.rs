@@ -16,6 +16,7 @@ mod error;
 mod fault;
 mod fields;
 mod ids;
+mod parameters;
 mod question;
 mod real_or_double;
 mod routes;
