@@ -256,9 +256,9 @@ pub(super) fn check_sort(sort: &[SortCriterion], sortable: &[String], code: &'st
     else {
         return Ok(());
     };
-    let available = match names(sortable) {
-        Some(names) => format!("Available sortable attributes are: {names}."),
-        None => "This index does not have configured sortable attributes.".to_owned(),
+    let available = match sortable {
+        [] => "This index does not have configured sortable attributes.".to_owned(),
+        _ => format!("Available sortable attributes are: `{}`.", sortable.join(", ")),
     };
     Err(ApiError::bad_request(code, format!("Attribute `{attribute}` is not sortable. {available}")))
 }

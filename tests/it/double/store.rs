@@ -57,3 +57,56 @@ async fn a_missing_primary_key_is_found_out_or_refused() {
     meili.write(Method::DELETE, &format!("/indexes/{other}"), None).await.unwrap();
     meili.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_sorted_list_leaves_out_what_has_the_field_but_no_value() {
+    let meili = Meili::start().await.unwrap();
+    let documents = [json!({ "id": "a", "n": null }), json!({ "id": "b" }), json!({ "id": "c", "n": 1 })];
+    let index = meili.index("sorted", &json!({ "sortableAttributes": ["n"] }), &documents).await.unwrap();
+    let body = json!({ "sort": ["n:asc"], "fields": ["id"] });
+    let call = meili.client().call(Method::POST, &format!("/indexes/{index}/documents/fetch"), Some(&body));
+    let listed = meili.client().send(call).await.unwrap().json();
+    assert_eq!((&listed["results"], &listed["total"]), (&json!([{ "id": "c" }, { "id": "b" }]), &json!(3)));
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn refusals_name_the_place_and_the_reason() {
+    let meili = Meili::start().await.unwrap();
+    let settings = json!({ "filterableAttributes": ["n", "a"], "sortableAttributes": ["n", "a"] });
+    let index = meili.index("refusals", &settings, &[]).await.unwrap();
+    let nested = format!(
+        "Index `{index}`: Attribute `zz` is not filterable. Available filterable attribute patterns are: `a`, `n`.\n\
+         23:25 (\"n\" = \"1\") OR (NOT (\"zz\" > \"2\"))"
+    );
+    let unsortable =
+        format!("Index `{index}`: Attribute `b` is not sortable. Available sortable attributes are: `a, n`.");
+    let search = format!("/indexes/{index}/search");
+    let several = |query: Value| json!({ "queries": [query] });
+    let rows = [
+        (search.as_str(), json!({ "filter": "n = 1 OR NOT zz > 2" }), nested.as_str()),
+        (&search, json!({ "sort": ["b:asc"] }), &unsortable),
+        (
+            &search,
+            json!({ "sort": [5] }),
+            "Invalid value type at `.sort[0]`: expected a string, but found a positive integer: `5`",
+        ),
+        (
+            &search,
+            json!({ "limit": null }),
+            "Invalid value type at `.limit`: expected a positive integer, but found null",
+        ),
+        (
+            &search,
+            json!({ "filter": 5 }),
+            "Invalid syntax for the filter parameter: `expected String, Array, found: 5`.",
+        ),
+        ("/multi-search", several(json!({ "indexUid": "none" })), "Inside `.queries[0]`: Index `none` not found."),
+        ("/multi-search", several(json!({ "q": "" })), "Missing field `indexUid` inside `.queries[0]`"),
+    ];
+    for (path, body, message) in rows {
+        let reply = meili.client().send(meili.client().call(Method::POST, path, Some(&body))).await.unwrap();
+        assert_eq!((reply.status, reply.json()["message"].as_str()), (400, Some(message)), "{body}");
+    }
+    meili.close().await.unwrap();
+}

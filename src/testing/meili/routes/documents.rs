@@ -16,7 +16,7 @@ use super::{Answer, App, JSON, Parameters, accept, check_payload, content_type, 
 use crate::{
     backend::memory::{Ranking, retrieve},
     document::{Document, DocumentId},
-    filter::Filter,
+    filter::{Filter, facets},
     sort::SortCriterion,
     testing::meili::{
         error::ApiError,
@@ -192,7 +192,7 @@ impl Listing {
             check_filter(filter, texts, &index.settings.filterable(), "invalid_document_filter")?;
         }
         check_sort(&self.sort, &index.settings.sortable(), "invalid_document_sort")?;
-        let filtered: Vec<&Document> = match (&self.filter, &self.ids, self.sort.as_slice()) {
+        let matching: Vec<&Document> = match (&self.filter, &self.ids, self.sort.as_slice()) {
             (None, None, []) => index.store.iter().map(|(_, document)| &**document).collect(),
             _ => {
                 let passes =
@@ -203,13 +203,23 @@ impl Listing {
                 wanted.map(|(_, document)| &**document).collect()
             }
         };
-        let slice = filtered.iter().skip(self.offset).take(self.limit);
+        let shown = matching.iter().filter(|document| !self.loses(document));
+        let slice = shown.skip(self.offset).take(self.limit);
         let results: Vec<Document> = slice.map(|document| retrieve(document, self.fields.as_deref())).collect();
         Ok(Json(json!({
             "results": results,
             "offset": self.offset,
             "limit": self.limit,
-            "total": filtered.len(),
+            "total": matching.len(),
         })))
+    }
+
+    /// Meilisearch 1.50 does not list documents, though it counts them, whose sorted field is there but has no value (null
+    /// or an empty list). Those without the field come last.
+    fn loses(&self, document: &Document) -> bool {
+        self.sort.first().is_some_and(|criterion| {
+            let facets = facets(document, |name| name == criterion.attribute);
+            facets.get(&criterion.attribute).is_some_and(|facet| facet.numbers.is_empty() && facet.texts.is_empty())
+        })
     }
 }
