@@ -114,3 +114,59 @@ fn select(document: &Document, fields: &[&str]) -> Document {
     }
     selected
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::search::{FilterInput, Page};
+
+    fn index() -> MemoryIndex {
+        let index = MemoryIndex::new(Side::Pg, &["title"]);
+        for (id, year) in [("a", 1990), ("b", 2000), ("c", 2010)] {
+            let document = json!({ "id": id, "title": "red", "year": year }).as_object().cloned().unwrap();
+            index.put(id, document);
+        }
+        index
+    }
+
+    async fn ids(index: &MemoryIndex, query: &SearchQuery) -> (Vec<String>, u64) {
+        let found = index.search(query).await.unwrap();
+        (found.ids().iter().map(ToString::to_string).collect(), found.total)
+    }
+
+    #[tokio::test]
+    async fn it_filters_sorts_and_pages() {
+        let index = index();
+        let query = SearchQuery {
+            filter: Some(FilterInput::Expression("year > 1990".into())),
+            sort: vec!["year:desc".into()],
+            page: Page::Window { offset: 1, limit: 5 },
+            ..SearchQuery::new("red")
+        };
+        assert_eq!(ids(&index, &query).await, (vec!["b".to_owned()], 2));
+        assert!(index.remove(&"b".into()));
+        assert_eq!(ids(&index, &query).await, (vec![], 1));
+    }
+
+    #[tokio::test]
+    async fn a_bad_filter_or_sort_is_an_invalid_query() {
+        let index = index();
+        let filter = SearchQuery { filter: Some(FilterInput::Expression("year >".into())), ..SearchQuery::default() };
+        let sort = SearchQuery { sort: vec!["year".into()], ..SearchQuery::default() };
+        for query in [filter, sort] {
+            let error = index.search(&query).await.unwrap_err();
+            assert_eq!((error.side(), error.kind()), (Side::Pg, BackendErrorKind::InvalidQuery));
+        }
+    }
+
+    #[test]
+    fn fields_are_selected_in_the_order_of_the_document() {
+        let document = json!({ "b": 1, "o": { "x": 1, "y": 2 }, "a": 2 }).as_object().cloned().unwrap();
+        let fields = ["a", "o.y", "b"].map(str::to_owned);
+        let shown = Value::Object(retrieve(&document, Some(&fields)));
+        assert_eq!(shown.to_string(), r#"{"b":1,"o":{"y":2},"a":2}"#);
+        assert_eq!(retrieve(&document, None), document);
+    }
+}

@@ -110,3 +110,40 @@ async fn refusals_name_the_place_and_the_reason() {
     }
     meili.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn settings_are_changed_field_by_field_and_null_is_the_default() {
+    let meili = Meili::start().await.unwrap();
+    let settings = json!({ "typoTolerance": { "minWordSizeForTypos": { "oneTypo": 4 } }, "stopWords": ["a"] });
+    let index = meili.index("settings", &settings, &[]).await.unwrap();
+    let path = format!("/indexes/{index}/settings");
+    meili.write(Method::PATCH, &path, Some(&json!({ "stopWords": null }))).await.unwrap();
+    let shown = meili.client().send(meili.client().call(Method::GET, &path, None)).await.unwrap().json();
+    assert_eq!(shown["typoTolerance"]["minWordSizeForTypos"], json!({ "oneTypo": 4, "twoTypos": 9 }));
+    assert_eq!(shown["stopWords"], json!([]));
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn hits_beyond_the_reachable_are_not_shown_but_counted() {
+    let meili = Meili::start().await.unwrap();
+    let settings = json!({ "pagination": { "maxTotalHits": 3 } });
+    let index = meili.index("reach", &settings, &documents(&["a", "b", "c", "d"])).await.unwrap();
+    let body = json!({ "q": "word", "offset": 2, "attributesToRetrieve": ["id"] });
+    let call = meili.client().call(Method::POST, &format!("/indexes/{index}/search"), Some(&body));
+    let answer = meili.client().send(call).await.unwrap().json();
+    assert_eq!((&answer["hits"], &answer["estimatedTotalHits"]), (&json!([{ "id": "c" }]), &json!(4)));
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn nested_fields_are_retrieved_by_their_dotted_names() {
+    let meili = Meili::start().await.unwrap();
+    let document = json!({ "id": "a", "o": { "x": 1, "y": 2 }, "p": 3 });
+    let index = meili.index("nested", &json!({}), &[document]).await.unwrap();
+    let body = json!({ "attributesToRetrieve": ["o.x", "p"] });
+    let call = meili.client().call(Method::POST, &format!("/indexes/{index}/search"), Some(&body));
+    let answer = meili.client().send(call).await.unwrap().json();
+    assert_eq!(answer["hits"], json!([{ "o": { "x": 1 }, "p": 3 }]));
+    meili.close().await.unwrap();
+}
