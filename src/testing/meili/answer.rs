@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     error::ApiError,
-    question::{Question, check_filter, check_sort, quoted},
+    expressions::{check_filter, check_sort, quoted},
+    question::Question,
     state::{Data, Index, Recording, Shared},
 };
 use crate::{

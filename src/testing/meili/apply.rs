@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{
     error::ApiError,
+    expressions::{check_filter, expressions},
     ids,
-    question::{check_filter, expressions},
     state::{Data, Index, Shared},
     task::{Deletion, Method, Work},
 };

@@ -70,7 +70,7 @@ impl ApiError {
     }
 
     /// The same error where Meilisearch answers 400 whatever is wrong.
-    pub(super) fn as_bad_request(mut self) -> Self {
+    pub(super) fn into_bad_request(mut self) -> Self {
         self.status = StatusCode::BAD_REQUEST;
         self
     }

@@ -13,6 +13,7 @@ mod answer;
 mod apply;
 mod client;
 mod error;
+mod expressions;
 mod fault;
 mod fields;
 mod ids;

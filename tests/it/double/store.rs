@@ -147,3 +147,26 @@ async fn nested_fields_are_retrieved_by_their_dotted_names() {
     assert_eq!(answer["hits"], json!([{ "o": { "x": 1 }, "p": 3 }]));
     meili.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_official_client_gets_along_with_it() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Film {
+        id: u32,
+        title: String,
+    }
+    let meili = Meili::start().await.unwrap();
+    let uid = meili.index("sdk", &json!({}), &[]).await.unwrap();
+    let client = meilisearch_sdk::client::Client::new(meili.url(), Some(meili.key())).unwrap();
+    let index = client.index(&uid);
+    let films = [Film { id: 1, title: "Tower".into() }, Film { id: 2, title: "Bridge".into() }];
+    let task = index.add_documents(&films, Some("id")).await.unwrap();
+    assert!(task.wait_for_completion(&client, None, None).await.unwrap().is_success());
+    let found = index.search().with_query("towr").execute::<Film>().await.unwrap();
+    assert!(found.hits.is_empty());
+    let found = index.search().with_query("towerr").with_limit(5).execute::<Film>().await.unwrap();
+    assert_eq!(found.hits.iter().map(|hit| hit.result.id).collect::<Vec<_>>(), [1]);
+    assert_eq!(index.get_stats().await.unwrap().number_of_documents, 2);
+    assert_eq!(index.get_document::<Film>("2").await.unwrap().title, "Bridge");
+    meili.close().await.unwrap();
+}

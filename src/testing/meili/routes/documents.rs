@@ -20,10 +20,10 @@ use crate::{
     sort::SortCriterion,
     testing::meili::{
         error::ApiError,
+        expressions::{check_filter, check_sort, expressions, read_filter, read_sort},
         fields::Fields,
         ids,
         parameters::{check_parameters, list as list_parameter, number},
-        question::{check_filter, check_sort, expressions, read_filter, read_sort},
         state::Shared,
         task::{Deletion, Method, Work},
     },

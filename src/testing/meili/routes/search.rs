@@ -46,7 +46,7 @@ pub(super) async fn multi(State(shared): App, headers: HeaderMap, body: Bytes) -
         let (uid, question) = Question::read_part(query, &place)?;
         let mut result = Map::from_iter([("indexUid".to_owned(), json!(uid))]);
         let answer = answer(Arc::clone(&shared), uid, question).await;
-        let answer = answer.map_err(|error| error.prefixed(&format!("Inside `{place}`: ")).as_bad_request())?;
+        let answer = answer.map_err(|error| error.prefixed(&format!("Inside `{place}`: ")).into_bad_request())?;
         if let Value::Object(answer) = answer {
             result.extend(answer);
         }
