@@ -2,8 +2,8 @@
 //!
 //! It ranks as Meilisearch 1.50 does by default: words dropped from the end, prefix on the last word, typos, proximity,
 //! attribute rank, sort, word position, exactness, and ties by internal number. Every query looks at every document, so it
-//! takes tens of milliseconds over tens of thousands of documents. On the recordings of the 36,273 films it gives the order of the
-//! first 20 for 98 % of the queries.
+//! takes tens of milliseconds over tens of thousands of documents. Of 2,020 queries recorded over 36,273 films it answers
+//! 98 % with the same first 20 in the same order.
 //!
 //! Not imitated: phrases and negative words (read as plain words), joined and split words, synonyms, stop words, the caps
 //! on derived words, other ranking rules or settings, language segmenters, and the values of ranking scores (they only
