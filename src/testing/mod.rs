@@ -1,1 +1,5 @@
-//! Stub.
+//! What tests and rehearsals stand on.
+
+mod records;
+
+pub use records::Records;
