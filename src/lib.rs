@@ -6,6 +6,7 @@ pub mod error;
 pub mod filter;
 pub mod relevance;
 pub mod search;
+pub mod sort;
 
 // Contracts.
 pub mod breaker;

@@ -1,5 +1,6 @@
 //! What tests and rehearsals stand on.
 
+pub mod postgres;
 mod records;
 
 pub use records::Records;
