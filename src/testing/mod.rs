@@ -3,4 +3,5 @@
 pub mod postgres;
 mod records;
 
+pub use postgres::{TestDatabase, TestPostgres, TestPostgresError};
 pub use records::Records;

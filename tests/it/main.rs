@@ -1,4 +1,6 @@
-//! The integration tests, one module a piece.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The integration tests: one binary, one module a subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod reads;
+mod support;
 mod test_postgres;
