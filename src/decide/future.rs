@@ -1,6 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -31,7 +32,7 @@ pin_project! {
             plan: Plan,
             sampled: bool,
             inner: S,
-            layer: DecideLayer<C>,
+            layer: Arc<DecideLayer<C>>,
         },
         Decided {
             #[pin]
@@ -49,7 +50,13 @@ where
         Self { state: State::Decided { future } }
     }
 
-    pub(super) fn preparing(prepare: C::Prepare, plan: Plan, sampled: bool, inner: S, layer: DecideLayer<C>) -> Self {
+    pub(super) fn preparing(
+        prepare: C::Prepare,
+        plan: Plan,
+        sampled: bool,
+        inner: S,
+        layer: Arc<DecideLayer<C>>,
+    ) -> Self {
         Self { state: State::Preparing { prepare, plan, sampled, inner, layer } }
     }
 }

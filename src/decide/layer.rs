@@ -38,6 +38,6 @@ impl<S, C: Clone> Layer<S> for DecideLayer<C> {
     type Service = Decide<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Decide { inner, layer: self.clone() }
+        Decide { inner, layer: Arc::new(self.clone()) }
     }
 }

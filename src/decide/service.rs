@@ -1,5 +1,6 @@
 use std::{
     mem,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -16,10 +17,17 @@ use crate::{
 };
 
 /// Loads the plan and decides, see the [module](super).
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Decide<S, C> {
     pub(super) inner: S,
-    pub(super) layer: DecideLayer<C>,
+    // Shared: routers clone their services for every request.
+    pub(super) layer: Arc<DecideLayer<C>>,
+}
+
+impl<S: Clone, C> Clone for Decide<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
 }
 
 impl<C> DecideLayer<C> {

@@ -43,7 +43,7 @@ impl<S, C: Clone> Layer<S> for RouteLayer<C> {
     type Service = Route<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Route { inner, target: self.target.clone() }
+        Route { inner, target: Arc::new(self.target.clone()) }
     }
 }
 

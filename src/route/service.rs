@@ -1,5 +1,6 @@
 use std::{
     panic::AssertUnwindSafe,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -17,10 +18,16 @@ use crate::{
 };
 
 /// Sends a read to the side that is to answer it, see the [module](super).
-#[derive(Clone)]
 pub struct Route<S, C> {
     pub(super) inner: S,
-    pub(super) target: Target<C>,
+    // Shared: routers clone their services for every request.
+    pub(super) target: Arc<Target<C>>,
+}
+
+impl<S: Clone, C> Clone for Route<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), target: self.target.clone() }
+    }
 }
 
 impl<S, C, Req> Service<Decided<Req>> for Route<S, C>

@@ -57,6 +57,6 @@ impl<S, C: Clone> Layer<S> for ShadowLayer<C> {
     type Service = Shadow<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Shadow { inner, layer: self.clone() }
+        Shadow { inner, layer: Arc::new(self.clone()) }
     }
 }

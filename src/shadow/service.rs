@@ -1,4 +1,5 @@
 use std::{
+    sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
 };
@@ -17,10 +18,16 @@ use crate::{
 };
 
 /// Sends sampled reads to the other side as well, see the [module](super).
-#[derive(Clone)]
 pub struct Shadow<S, C> {
     pub(super) inner: S,
-    pub(super) layer: ShadowLayer<C>,
+    // Shared: routers clone their services for every request.
+    pub(super) layer: Arc<ShadowLayer<C>>,
+}
+
+impl<S: Clone, C> Clone for Shadow<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
 }
 
 impl<C> ShadowLayer<C> {
