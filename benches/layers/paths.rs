@@ -56,7 +56,9 @@ impl Mode {
         };
         let plan = PlanHandle::fixed(Flags { write_mode, shadow_sample_rate, ..Flags::default() });
         let [source, target] = sides;
-        let policy = crossfade::shadow::ShadowPolicy { queue: 4096, ..Default::default() };
+        // Nothing is dropped for lateness: on a busy machine that would measure dropping.
+        let wait = std::time::Duration::from_secs(60);
+        let policy = crossfade::shadow::ShadowPolicy { queue: 4096, max_queue_wait: wait, ..Default::default() };
         Migration::builder(plan)
             .source(source)
             .target(target)

@@ -46,6 +46,7 @@ where
     S: Service<Decided<Req>>,
     C: Codec<Req, S::Response>,
 {
+    #[inline]
     pub(super) fn decided(future: S::Future) -> Self {
         Self { state: State::Decided { future } }
     }
@@ -68,6 +69,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {

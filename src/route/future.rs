@@ -42,6 +42,7 @@ impl<S, Req> RouteFuture<S, Req>
 where
     S: Service<Req>,
 {
+    #[inline]
     pub(super) fn source(future: Oneshot<S, Req>) -> Self {
         Self { state: State::Source { future } }
     }

@@ -36,6 +36,7 @@ impl<F, C, Req, Res> ShadowFuture<F, C, Req, Res>
 where
     C: Codec<Req, Res>,
 {
+    #[inline]
     pub(super) fn plain(inner: F) -> Self {
         Self { inner, observing: None, types: PhantomData }
     }
