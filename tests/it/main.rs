@@ -1,4 +1,6 @@
 //! The integration tests, one module a piece.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod flag_rules;
+mod flag_watch;
 mod test_postgres;
