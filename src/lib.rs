@@ -6,7 +6,9 @@ pub mod error;
 pub mod filter;
 pub mod relevance;
 pub mod search;
+pub mod settings;
 pub mod sort;
+pub mod text;
 
 // Contracts.
 pub mod breaker;
