@@ -8,6 +8,5 @@ mod house;
 mod http;
 mod postgres;
 mod reads;
-mod shadow_log;
 mod support;
 mod test_postgres;
