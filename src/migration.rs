@@ -198,9 +198,9 @@ impl MigrationBuilder {
     /// after the shadow worker has drained, so that nothing that was measured is lost.
     pub fn run_along<F>(mut self, task: impl FnOnce(CancellationToken) -> F + Send + 'static) -> Self
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output: Send> + Send + 'static,
     {
-        self.tasks.push(Box::new(|stop| task(stop).boxed()));
+        self.tasks.push(Box::new(|stop| task(stop).map(drop).boxed()));
         self
     }
 

@@ -22,7 +22,7 @@ use super::{CapturedBody, Tee, body};
 use crate::{
     codec::{Codec, CodecError, Observed, Observer, Refuse},
     document::DocumentId,
-    error::{BackendError, BackendErrorKind},
+    error::{BackendError, BackendErrorKind, Side},
     search::{SearchHits, SearchQuery},
 };
 
@@ -72,11 +72,12 @@ pub struct HttpCodec<P> {
     protocol: Arc<P>,
     request_limit: usize,
     response_limit: usize,
+    mark: Option<HeaderName>,
 }
 
 impl<P: Protocol> HttpCodec<P> {
     fn new(protocol: P) -> Self {
-        Self { protocol: Arc::new(protocol), request_limit: 64 << 10, response_limit: 1 << 20 }
+        Self { protocol: Arc::new(protocol), request_limit: 64 << 10, response_limit: 1 << 20, mark: None }
     }
 
     /// The largest request body that is looked into, in bytes (64 KiB). A larger one goes to the inner service
@@ -91,9 +92,21 @@ impl<P: Protocol> HttpCodec<P> {
         self.response_limit = bytes;
         self
     }
+
+    /// Marks answers from PostgreSQL by this header, whose value is then `pg`: for rehearsals and debugging. Without it
+    /// nobody can tell who answered.
+    pub fn mark_pg(mut self, header: HeaderName) -> Self {
+        self.mark = Some(header);
+        self
+    }
 }
 
 impl Question {
+    /// The first parameter of this name in the query string, percent-decoded.
+    pub fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+        place::parameter(&self.uri, name)
+    }
+
     /// A kept header.
     pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
         self.headers.iter().find(|(kept, _)| kept == name).map(|(_, value)| value)
@@ -154,7 +167,11 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
     }
 
     fn encode(&self, query: &SearchQuery, hits: SearchHits, took: Duration) -> Response<Body> {
-        json(StatusCode::OK, &self.protocol.answer(query, hits, took))
+        let mut response = json(StatusCode::OK, &self.protocol.answer(query, hits, took));
+        if let Some(header) = &self.mark {
+            response.headers_mut().insert(header, HeaderValue::from_static(Side::Pg.as_str()));
+        }
+        response
     }
 }
 
@@ -192,7 +209,12 @@ fn parse(body: &[u8]) -> Result<Value, CodecError> {
 
 impl<P> Clone for HttpCodec<P> {
     fn clone(&self) -> Self {
-        Self { protocol: self.protocol.clone(), ..*self }
+        Self {
+            protocol: self.protocol.clone(),
+            request_limit: self.request_limit,
+            response_limit: self.response_limit,
+            mark: self.mark.clone(),
+        }
     }
 }
 
