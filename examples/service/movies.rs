@@ -54,10 +54,7 @@ pub async fn search(
 ) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
     let filter = parameters.genre.as_deref().map(genre_is);
     let mut query = movies.index.search();
-    query
-        .with_query(&parameters.q)
-        .with_limit(parameters.limit.unwrap_or(20).min(100))
-        .with_offset(parameters.offset);
+    query.with_query(&parameters.q).with_limit(parameters.limit.unwrap_or(20).min(100)).with_offset(parameters.offset);
     if let Some(filter) = &filter {
         query.with_filter(filter);
     }

@@ -139,11 +139,7 @@ struct Watch {
 impl Tee {
     /// Watches `inner`, keeping at most `limit` bytes of it.
     pub fn new(inner: Body, limit: usize, observer: Observer<Vec<Bytes>>) -> Self {
-        let mut watch = Watch { observer: Some(observer), pieces: Vec::new(), room: limit };
-        if inner.is_end_stream() {
-            watch.finish();
-        }
-        Self { inner, watch }
+        Self { inner, watch: Watch { observer: Some(observer), pieces: Vec::new(), room: limit } }
     }
 }
 
@@ -185,9 +181,6 @@ impl http_body::Body for Tee {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     this.watch.keep(data);
-                }
-                if this.inner.is_end_stream() {
-                    this.watch.finish();
                 }
             }
             Some(Err(_)) => this.watch.report(Observed::Failed),

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod cli;
 mod double;
 mod flag_rules;
 mod flag_watch;
