@@ -1,1 +1,5 @@
-//! Stub.
+//! What tests and rehearsals stand on.
+
+pub mod postgres;
+
+pub use postgres::{TestDatabase, TestPostgres, TestPostgresError};

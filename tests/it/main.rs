@@ -1,0 +1,4 @@
+//! The integration tests, one module a piece.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod test_postgres;
