@@ -3,15 +3,19 @@
 //! [`Plan`] is small and `Copy`; [`PlanHandle`] holds the current one behind an arc-swap, so that reading it costs a
 //! few nanoseconds and a change takes effect with the next request.
 
+mod flag_set;
 mod flags;
 mod handle;
 mod percent;
 mod phase;
+pub mod rules;
 
+pub use flag_set::FlagSet;
 pub use flags::{Flag, Flags, ReadBackend, WriteMode};
 pub use handle::PlanHandle;
 pub use percent::{Percent, PercentError};
 pub use phase::Phase;
+pub use rules::{Refusal, Rule};
 
 use crate::error::Side;
 
