@@ -1,4 +1,5 @@
 //! The integration tests, one module a piece.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod shadow_log;
 mod test_postgres;
