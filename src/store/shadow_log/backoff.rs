@@ -10,7 +10,7 @@ pub(super) struct Backoff {
 }
 
 const FIRST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(1);
 
 impl Backoff {
     pub(super) fn new() -> Self {
