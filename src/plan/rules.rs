@@ -138,7 +138,6 @@ impl Refusal {
         Self { rule: Rule::BadValue, message }
     }
 
-    #[allow(dead_code)]
     pub(super) fn malformed(message: impl fmt::Display) -> Self {
         Self { rule: Rule::Malformed, message: message.to_string() }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Store;
+use super::{Store, StoreError};
 use crate::relevance::AGREEMENT_FORM;
 
 /// Which part of the log a report looks at.
@@ -136,9 +136,10 @@ pub struct Percentiles {
 
 impl Report {
     /// Reads the log from `since` until now, in one snapshot.
-    pub async fn compute(store: &Store, since: Timestamp, options: &ReportOptions) -> Result<Self, sqlx::Error> {
+    pub async fn compute(store: &Store, since: Timestamp, options: &ReportOptions) -> Result<Self, StoreError> {
         let until = Timestamp::now();
-        let mut figures = sql::read(store.pool(), since, until, options.endpoint.as_deref()).await?;
+        let figures = sql::read(store.pool(), since, until, options.endpoint.as_deref()).await;
+        let mut figures = figures.map_err(StoreError::of("reading the shadow log"))?;
         let overall = figures.remove(&None).unwrap_or_default();
         let endpoints = figures.into_iter().filter_map(|(endpoint, stats)| Some((endpoint?, stats))).collect();
         Ok(Self { since, until, agreement_form: AGREEMENT_FORM, overall, endpoints })

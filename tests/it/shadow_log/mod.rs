@@ -11,24 +11,53 @@ use crossfade::{
     error::Side,
     plan::Phase,
     shadow::{Leg, Outcome, ShadowRecord},
-    store::{Redaction, ShadowLogOptions, Store},
+    store::{DEFAULT_SCHEMA, Redaction, ShadowLogOptions, Store},
     testing::{TestDatabase, TestPostgres},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 
 /// How many records the table of losses knows of.
 const LOST: &str = "SELECT coalesce(sum(lost), 0)::bigint FROM shadow_log_losses";
 
-/// A migrated store in a database of its own. The database goes when the second value is dropped.
-async fn store() -> (Store, TestDatabase) {
-    let database = TestPostgres::database().await.unwrap();
-    (migrated(database.url()).await, database)
+/// A migrated store, and a pool of the test's own to look at its tables.
+struct Tables {
+    store: Store,
+    pool: PgPool,
 }
 
-async fn migrated(url: &str) -> Store {
-    let store = Store::connect(url).await.unwrap();
-    store.migrate().await.unwrap();
-    store
+impl Tables {
+    /// In a database of its own, which goes when the second value is dropped.
+    async fn fresh() -> (Self, TestDatabase) {
+        let database = TestPostgres::database().await.unwrap();
+        (Self::at(database.url()).await, database)
+    }
+
+    async fn at(url: &str) -> Self {
+        let store = Store::connect(url, DEFAULT_SCHEMA).await.unwrap();
+        store.migrate().await.unwrap();
+        let options: PgConnectOptions = url.parse().unwrap();
+        let pool = PgPoolOptions::new().connect_lazy_with(options.options([("search_path", DEFAULT_SCHEMA)]));
+        Self { store, pool }
+    }
+
+    async fn number(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Waits until `query`, a `SELECT` of one bool, is true.
+    async fn until(&self, query: &'static str) {
+        let waiting = async {
+            while !sqlx::query_scalar::<_, bool>(query).fetch_one(&self.pool).await.unwrap_or(false) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        waited.unwrap_or_else(|_| panic!("never came true: {query}"));
+    }
 }
 
 /// Options under which everything is stored in plain and soon.
@@ -83,18 +112,4 @@ fn leg(random: &mut StdRng) -> Leg {
         ids: Some(pool.sample(random, shown).cloned().collect()),
         latency: Some(Duration::from_micros(random.random_range(100..90_000))),
     }
-}
-
-/// Waits until `query`, a `SELECT` of one bool, is true.
-async fn until(store: &Store, query: &'static str) {
-    let waiting = async {
-        while !sqlx::query_scalar::<_, bool>(query).fetch_one(store.pool()).await.unwrap_or(false) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("never came true: {query}"));
-}
-
-async fn number(store: &Store, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(store.pool()).await.unwrap()
 }

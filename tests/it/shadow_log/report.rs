@@ -15,17 +15,17 @@ use crossfade::{
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{plain, records, store};
+use super::{Tables, plain, records};
 
 #[tokio::test]
 async fn figures_are_those_of_a_naive_computation() {
     for (seed, count, queue) in [(20, 1_500, 1_400), (21, 37, 37), (22, 3, 2), (23, 1, 1)] {
-        let (store, _database) = store().await;
+        let (tables, _database) = Tables::fresh().await;
         let records = records(seed, count);
-        log(&store, &records, queue).await;
+        log(&tables.store, &records, queue).await;
         let since = Timestamp::now() - Duration::from_secs(3_600);
 
-        let report = Report::compute(&store, since, &ReportOptions::default()).await.unwrap();
+        let report = Report::compute(&tables.store, since, &ReportOptions::default()).await.unwrap();
 
         let (stored, lost) = records.split_at(queue);
         assert_alike(&report.overall, &naive(stored, lost, |_| true), seed);
@@ -34,7 +34,7 @@ async fn figures_are_those_of_a_naive_computation() {
         for (endpoint, stats) in &report.endpoints {
             assert_alike(stats, &naive(stored, lost, |record| &*record.endpoint == endpoint), seed);
             let only = ReportOptions { endpoint: Some(endpoint.clone()) };
-            let one = Report::compute(&store, since, &only).await.unwrap();
+            let one = Report::compute(&tables.store, since, &only).await.unwrap();
             assert_alike(&one.overall, stats, seed);
             assert_eq!(one.endpoints.keys().collect::<Vec<_>>(), [endpoint]);
         }
@@ -43,12 +43,12 @@ async fn figures_are_those_of_a_naive_computation() {
 
 #[tokio::test]
 async fn only_the_window_counts() {
-    let (store, _database) = store().await;
+    let (tables, _database) = Tables::fresh().await;
     let records = records(24, 500);
-    log(&store, &records, 500).await;
+    log(&tables.store, &records, 500).await;
     let since = Timestamp::now() - Duration::from_secs(360);
 
-    let report = Report::compute(&store, since, &ReportOptions::default()).await.unwrap();
+    let report = Report::compute(&tables.store, since, &ReportOptions::default()).await.unwrap();
 
     let inside = |record: &ShadowRecord| Timestamp::try_from(record.at).unwrap() >= since;
     assert!(records.iter().any(inside) && !records.iter().all(inside), "some are in, some are out");
@@ -57,10 +57,11 @@ async fn only_the_window_counts() {
 
 #[tokio::test]
 async fn an_empty_log_says_so() {
-    let (store, _database) = store().await;
-    let report = Report::compute(&store, Timestamp::now() - Duration::from_secs(86_400), &ReportOptions::default())
-        .await
-        .unwrap();
+    let (tables, _database) = Tables::fresh().await;
+    let report =
+        Report::compute(&tables.store, Timestamp::now() - Duration::from_secs(86_400), &ReportOptions::default())
+            .await
+            .unwrap();
     assert_eq!(report.overall, ReadStats::default());
     assert!(report.endpoints.is_empty());
     let page = report.to_string();
@@ -71,14 +72,14 @@ async fn an_empty_log_says_so() {
 
 #[tokio::test]
 async fn a_page_for_people_names_what_it_shows() {
-    let (store, _database) = store().await;
+    let (tables, _database) = Tables::fresh().await;
     let mut records = records(25, 1_200);
     for record in &mut records {
         record.endpoint = "GET /v1/search".into();
     }
-    log(&store, &records, 1_150).await;
+    log(&tables.store, &records, 1_150).await;
     let since = Timestamp::now() - Duration::from_secs(3_600);
-    let report = Report::compute(&store, since, &ReportOptions::default()).await.unwrap();
+    let report = Report::compute(&tables.store, since, &ReportOptions::default()).await.unwrap();
     let page = report.to_string();
     for expected in ["1,200", "50 lost", "95.83 %", "agreement_ndcg@10/linear-v1", "pg - meili", "shadow_timeout"] {
         assert!(page.contains(expected), "`{expected}` is missing in\n{page}");

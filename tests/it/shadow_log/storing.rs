@@ -12,12 +12,12 @@ use crossfade::{
 use sqlx::{Row, postgres::PgRow};
 use tokio_util::sync::CancellationToken;
 
-use super::{LOST, number, plain, records, store, until};
+use super::{LOST, Tables, plain, records};
 
 #[tokio::test]
 async fn every_record_is_stored_once_with_exact_values() {
-    let (store, _database) = store().await;
-    let (log, writer) = ShadowLog::new(&store, ShadowLogOptions { batch: 100, ..plain() });
+    let (tables, _database) = Tables::fresh().await;
+    let (log, writer) = ShadowLog::new(&tables.store, ShadowLogOptions { batch: 100, ..plain() });
     let records = records(1, 2_550);
     records.iter().cloned().for_each(|record| log.record(record));
     drop(log);
@@ -28,7 +28,7 @@ async fn every_record_is_stored_once_with_exact_values() {
     let rows = sqlx::query(
         "SELECT *, (extract(epoch FROM created_at) * 1000000)::bigint AS at FROM shadow_read_logs ORDER BY id",
     );
-    let rows = rows.fetch_all(store.pool()).await.unwrap();
+    let rows = rows.fetch_all(&tables.pool).await.unwrap();
     assert_eq!(rows.len(), records.len());
     for (row, record) in rows.iter().zip(&records) {
         assert_stored(row, record);
@@ -69,7 +69,7 @@ fn assert_stored(row: &PgRow, record: &ShadowRecord) {
 
 #[tokio::test]
 async fn readers_are_hashed_by_default_and_queries_by_one_switch() {
-    let (store, _database) = store().await;
+    let (tables, _database) = Tables::fresh().await;
     let key = b"a key for this test";
     for (redaction, user, query) in [
         (Redaction::default(), None, Some("blade runner")),
@@ -79,12 +79,12 @@ async fn readers_are_hashed_by_default_and_queries_by_one_switch() {
         (Redaction::off(), Some("alice"), Some("blade runner")),
     ] {
         let plain_user = redaction_is_off(&redaction);
-        let (log, writer) = ShadowLog::new(&store, ShadowLogOptions { redaction, ..plain() });
+        let (log, writer) = ShadowLog::new(&tables.store, ShadowLogOptions { redaction, ..plain() });
         log.record(ShadowRecord { user: "alice".into(), query: "blade runner".into(), ..records(2, 1).remove(0) });
         drop(log);
         writer.run(CancellationToken::new()).await;
         let row = sqlx::query("DELETE FROM shadow_read_logs RETURNING user_id, query_norm");
-        let row = row.fetch_one(store.pool()).await.unwrap();
+        let row = row.fetch_one(&tables.pool).await.unwrap();
         let (stored_user, stored_query): (String, String) = (row.get(0), row.get(1));
         assert_eq!(stored_user == "alice", plain_user);
         assert_eq!(stored_user, user.unwrap_or(&stored_user));
@@ -98,8 +98,8 @@ fn redaction_is_off(redaction: &Redaction) -> bool {
 
 #[tokio::test]
 async fn rows_and_losses_are_deleted_when_they_are_too_old() {
-    let (store, _database) = store().await;
-    let (log, writer) = ShadowLog::new(&store, ShadowLogOptions { queue: 60, ..plain() });
+    let (tables, _database) = Tables::fresh().await;
+    let (log, writer) = ShadowLog::new(&tables.store, ShadowLogOptions { queue: 60, ..plain() });
     for (number, record) in records(3, 70).into_iter().enumerate() {
         // The last 10 do not fit in the queue.
         let old = number < 40 || (60..65).contains(&number);
@@ -108,18 +108,18 @@ async fn rows_and_losses_are_deleted_when_they_are_too_old() {
     }
     drop(log);
     writer.run(CancellationToken::new()).await;
-    assert_eq!((number(&store, "SELECT count(*) FROM shadow_read_logs").await, number(&store, LOST).await), (60, 10));
+    assert_eq!((tables.number("SELECT count(*) FROM shadow_read_logs").await, tables.number(LOST).await), (60, 10));
 
     // A batch of 7 deletes in steps of 14.
     let options = ShadowLogOptions { batch: 7, retention: Duration::from_secs(60 * 60), ..plain() };
-    let (log, writer) = ShadowLog::new(&store, options);
+    let (log, writer) = ShadowLog::new(&tables.store, options);
     let stop = CancellationToken::new();
     let running = tokio::spawn(writer.run(stop.clone()));
-    until(&store, "SELECT count(*) = 20 FROM shadow_read_logs").await;
+    tables.until("SELECT count(*) = 20 FROM shadow_read_logs").await;
     stop.cancel();
 
     assert_eq!(running.await.unwrap().deleted, 40);
     let young = "SELECT count(*) FROM shadow_read_logs WHERE query_norm::int BETWEEN 40 AND 59";
-    assert_eq!((number(&store, young).await, number(&store, LOST).await), (20, 5));
+    assert_eq!((tables.number(young).await, tables.number(LOST).await), (20, 5));
     drop(log);
 }
