@@ -1,6 +1,6 @@
 //! Follows the sources: reads them when they may have changed, and publishes what the merge decides.
 
-use std::{mem, path::PathBuf};
+use std::{mem, path::PathBuf, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -131,22 +131,26 @@ impl PlanWatcher {
         let Self { mut sources, mut state } = self;
         let (news, mut inbox) = mpsc::channel(4);
         let mark_wanted = state.mark_wanted.subscribe();
-        // Side by side, so that a table that hangs does not hold up a rollback by file.
-        let sources = async {
-            tokio::join!(
-                follow_table(sources.table.as_deref_mut(), mark_wanted, news.clone()),
-                follow_file(sources.file.as_deref_mut(), news.clone()),
-            )
+        let follow = async move {
+            // Side by side, so that a table that hangs does not hold up a rollback by file.
+            let sources = async {
+                tokio::join!(
+                    follow_table(sources.table.as_deref_mut(), mark_wanted, news.clone()),
+                    follow_file(sources.file.as_deref_mut(), news.clone()),
+                )
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = sources => {}
+            }
         };
+        // Ends when the sources have: what they told is published and kept before that.
         let publish = async {
             while let Some(news) = inbox.recv().await {
                 state.take(news).await;
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = async { tokio::join!(sources, publish) } => {}
-        }
+        tokio::join!(follow, publish);
     }
 }
 
@@ -170,21 +174,22 @@ async fn follow_table(
         let wanted = *mark_wanted.borrow_and_update();
         let marked =
             wanted && source.mark_stale().await.inspect_err(|error| tracing::debug!(%error, "no mark")).is_ok();
-        let told = match source.read().await {
-            Ok(reading) => {
-                last_read = Instant::now();
-                news.send(News::Table { reading, marked }).await
-            }
-            Err(FlagSourceError::Refused(refusal)) => {
-                last_read = Instant::now();
-                news.send(News::TableRefused(refusal)).await
-            }
+        let reading = match source.read().await {
+            Ok(reading) => Some(News::Table { reading, marked }),
+            Err(FlagSourceError::Refused(refusal)) => Some(News::TableRefused(refusal)),
             Err(FlagSourceError::Unreachable(error)) => {
                 tracing::debug!(%error, "the flag table cannot be read; the plan stays");
-                Ok(())
+                None
             }
         };
-        telemetry::plan_stale(last_read.elapsed());
+        if reading.is_some() {
+            last_read = Instant::now();
+        }
+        telemetry::plan_stale(if reading.is_some() { Duration::ZERO } else { last_read.elapsed() });
+        let told = match reading {
+            Some(reading) => news.send(reading).await,
+            None => Ok(()),
+        };
         if told.is_err() {
             return;
         }
