@@ -1,37 +1,34 @@
 //! `crossfade report`: what the shadow log says.
 
-use crossfade::{
-    error::BoxError,
-    store::{Report, ReportOptions, Store},
-};
+use clap::Args;
+use crossfade::store::{Report as Figures, ReportOptions, Store};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-/// Shows what the shadow reads of the last hours or days say: how alike the sides answer, and how fast.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ReportCommand {
-    /// How far to look back, for example 90m, 24h or 7d
-    #[arg(long, default_value = "24h", value_parser = look_back)]
+use crate::{failure::Failure, output};
+
+#[derive(Args)]
+pub(crate) struct Report {
+    /// How far to look back: 90m, 24h, 7d.
+    #[arg(long, default_value = "24h", value_name = "SPAN", value_parser = look_back)]
     since: SignedDuration,
-    /// Only this endpoint, by the name its layer was given
-    #[arg(long)]
+    /// Only this endpoint, by the name its layer was given.
+    #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
-    /// One JSON object instead of a page
+    /// One JSON object in place of a page.
     #[arg(long)]
     json: bool,
 }
 
-impl ReportCommand {
-    /// Prints the report to the standard output.
-    pub(crate) async fn run(self, store: &Store) -> Result<(), BoxError> {
-        let since = Timestamp::now().checked_sub(self.since)?;
-        let report = Report::compute(store, since, &ReportOptions { endpoint: self.endpoint }).await?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
-        } else {
-            print!("{report}");
-        }
-        Ok(())
+pub(crate) async fn run(store: &Store, report: Report) -> Result<(), Failure> {
+    // Further back than time goes is: from the beginning.
+    let since = Timestamp::now().checked_sub(report.since).unwrap_or(Timestamp::MIN);
+    let figures = Figures::compute(store, since, &ReportOptions { endpoint: report.endpoint }).await?;
+    if report.json {
+        output::json(&figures)?
+    } else {
+        output::text(figures.to_string().trim_end())?
     }
+    Ok(())
 }
 
 /// A span of time, with a day taken as 24 hours.

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Tables, plain, records};
+use crate::cli::run;
 
 #[tokio::test]
 async fn figures_are_those_of_a_naive_computation() {
@@ -85,6 +86,27 @@ async fn a_page_for_people_names_what_it_shows() {
         assert!(page.contains(expected), "`{expected}` is missing in\n{page}");
     }
     assert!(!page.contains("all endpoints"), "one endpoint is shown once:\n{page}");
+}
+
+#[tokio::test]
+async fn the_program_shows_the_same_report() {
+    let (tables, database) = Tables::fresh().await;
+    log(&tables.store, &records(26, 300), 300).await;
+    let url = Some(database.url());
+
+    let page = run(url, &["report"]).await;
+    assert_eq!((page.code, page.stderr.as_str()), (Some(0), ""));
+    assert!(page.stdout.contains("(24h)") && page.stdout.contains("all endpoints"), "{}", page.stdout);
+
+    let json = run(url, &["report", "--since", "1h", "--endpoint", "typed", "--json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let since = Timestamp::now() - Duration::from_secs(3_600);
+    let only = ReportOptions { endpoint: Some("typed".to_owned()) };
+    let report = Report::compute(&tables.store, since, &only).await.unwrap();
+    compare("overall", &json["overall"], &serde_json::to_value(&report.overall).unwrap(), 26);
+    assert_eq!(json["agreement_form"], "agreement_ndcg@10/linear-v1");
+
+    assert_eq!(run(url, &["report", "--since", "yesterday"]).await.code, Some(2));
 }
 
 /// Records all; what is beyond `queue` is lost.
