@@ -9,5 +9,6 @@ mod house;
 mod http;
 mod postgres;
 mod reads;
+mod shadow_log;
 mod support;
 mod test_postgres;
