@@ -85,11 +85,9 @@ impl World {
             }
             bar.set_length(page.total);
             let numbered = (offset as i64..).zip(page.documents);
-            let documents = numbered.filter_map(|(ordinal, document)| {
-                let id = DocumentId::from_json(document.get("id")?)?;
-                Some(VersionedDocument { id, version: Version(1), ordinal, document })
-            });
-            let documents: Vec<_> = documents.collect();
+            let documents: Vec<_> = numbered
+                .map(|(ordinal, (id, document))| VersionedDocument { id, version: Version(1), ordinal, document })
+                .collect();
             target.load(&documents).await?;
             offset += PAGE;
             bar.set_position(offset.min(page.total));

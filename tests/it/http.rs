@@ -10,6 +10,7 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::Query,
+    response::IntoResponse,
     routing::{any, get, post},
 };
 use crossfade::{
@@ -163,6 +164,7 @@ async fn answers_that_cannot_be_compared_are_recorded_as_such() {
         match wanted[0].1.as_str() {
             "error" => (StatusCode::INTERNAL_SERVER_ERROR, "boom").into_response(),
             "bad" => (StatusCode::BAD_REQUEST, "no such parameter").into_response(),
+            "cached" => StatusCode::NOT_MODIFIED.into_response(),
             "html" => "<html>".into_response(),
             "other" => Json(json!({ "results": [] })).into_response(),
             "gzip" => ([(header::CONTENT_ENCODING, "gzip")], "\u{1f}").into_response(),
@@ -174,6 +176,7 @@ async fn answers_that_cannot_be_compared_are_recorded_as_such() {
     let cases = [
         ("error", StatusCode::INTERNAL_SERVER_ERROR, Outcome::PrimaryError),
         ("bad", StatusCode::BAD_REQUEST, Outcome::PrimaryError),
+        ("cached", StatusCode::NOT_MODIFIED, Outcome::DroppedUndecodable),
         ("html", StatusCode::OK, Outcome::DroppedUndecodable),
         ("other", StatusCode::OK, Outcome::DroppedUndecodable),
         ("gzip", StatusCode::OK, Outcome::DroppedUndecodable),
@@ -341,5 +344,3 @@ async fn only_known_keys_are_answered_by_pg() {
     let app = http.app(meili_search("id"), any(|| async { (StatusCode::FORBIDDEN, "meili") }));
     assert_eq!(send(&app, meili("/indexes/movies/search", Some(json!({})))).await.0, StatusCode::FORBIDDEN);
 }
-
-use axum::response::IntoResponse;

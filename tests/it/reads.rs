@@ -13,7 +13,7 @@ use crossfade::{
     backend::SearchBackend,
     codec::Typed,
     error::{BackendError, BackendErrorKind, Side},
-    migration::{Migration, Worker},
+    migration::{BuildError, Migration, Worker},
     plan::{Flags, Percent, Phase, Plan, PlanHandle, ReadBackend, WriteMode},
     search::{SearchHits, SearchQuery},
     shadow::{Outcome, ShadowPolicy, ShadowRecord},
@@ -548,4 +548,17 @@ async fn a_limit_on_the_inner_service_still_limits() {
     first.abort();
     until("second call", || calls.load(Ordering::SeqCst) == 2).await;
     second.abort();
+}
+
+/// A migration that cannot work is refused when it is built.
+#[test]
+fn sides_are_checked_when_building() {
+    let plan = || PlanHandle::fixed(Flags::default());
+    let source = Scripted::new(Side::Meili, Script::Hang);
+    let target = Scripted::new(Side::Pg, Script::Hang);
+    let missing = Migration::builder(plan()).source(source.clone()).build().err().unwrap();
+    assert_eq!(missing, BuildError::Missing(Side::Pg));
+    assert!(missing.to_string().contains(".target(..)"), "{missing}");
+    let swapped = Migration::builder(plan()).source(target).target(source).build().err().unwrap();
+    assert_eq!(swapped, BuildError::Swapped { expected: Side::Meili, given: Side::Pg });
 }

@@ -150,6 +150,10 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
     }
 
     fn observe(&self, response: Response<Body>, observer: Observer<Vec<Bytes>>) -> Response<Body> {
+        if response.status() == StatusCode::NOT_MODIFIED {
+            observer.report(Observed::Unreadable(CodecError::Malformed("the client has the answer already".into())));
+            return response;
+        }
         if !response.status().is_success() {
             observer.report(Observed::Failed);
             return response;
