@@ -12,7 +12,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use sqlx::Executor;
 use tokio_util::sync::CancellationToken;
 
-use super::{LOST, Tables, plain, records};
+use super::{LOST, Tables, counter, plain, records};
 
 const STORED: &str = "SELECT count(*) FROM shadow_read_logs";
 const STORED_ONCE: &str = "SELECT count(DISTINCT query_norm) FROM shadow_read_logs";
@@ -71,6 +71,9 @@ async fn nothing_blocks_and_nothing_vanishes_while_the_database_is_away() {
     let tables = Tables::at(database.url()).await;
     let (log, writer) = ShadowLog::new(&tables.store, ShadowLogOptions { queue: 500, batch: 50, ..plain() });
     let stop = CancellationToken::new();
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let running = tokio::spawn(writer.run(stop.clone()));
     let records = records(11, 6_000);
     let record = |range: std::ops::Range<usize>| records[range].iter().cloned().for_each(|record| log.record(record));
@@ -91,6 +94,7 @@ async fn nothing_blocks_and_nothing_vanishes_while_the_database_is_away() {
     stop.cancel();
     let summary = running.await.unwrap();
 
+    assert!(counter(&snapshotter, "shadow_log_retries_total") >= 2, "one for each outage at least");
     let (stored, once, lost) =
         (tables.number(STORED).await, tables.number(STORED_ONCE).await, tables.number(LOST).await);
     assert_eq!(stored, once, "a record was stored twice");
@@ -133,12 +137,16 @@ async fn stopping_without_a_database_ends_in_time_and_tells_what_was_left() {
     let (log, writer) = ShadowLog::new(&tables.store, options);
     server.kill().await.unwrap();
     records(13, 35).into_iter().for_each(|record| log.record(record));
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let stop = CancellationToken::new();
     stop.cancel();
 
     let summary = tokio::time::timeout(Duration::from_secs(5), writer.run(stop)).await.expect("it ends");
 
     assert_eq!((summary.stored, summary.lost, summary.left), (0, 35, 35));
+    assert_eq!(counter(&snapshotter, "shadow_log_lost_total"), 35);
     // Nothing is taken any more, and nothing panics.
     records(13, 1).into_iter().for_each(|record| log.record(record));
 }

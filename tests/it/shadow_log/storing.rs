@@ -9,14 +9,18 @@ use crossfade::{
     shadow::{Outcome, ShadowRecord, ShadowSink},
     store::{Redaction, ShadowLog, ShadowLogOptions},
 };
+use metrics_util::debugging::DebuggingRecorder;
 use sqlx::{Row, postgres::PgRow};
 use tokio_util::sync::CancellationToken;
 
-use super::{LOST, Tables, plain, records};
+use super::{LOST, Tables, counter, plain, records};
 
 #[tokio::test]
 async fn every_record_is_stored_once_with_exact_values() {
     let (tables, _database) = Tables::fresh().await;
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let (log, writer) = ShadowLog::new(&tables.store, ShadowLogOptions { batch: 100, ..plain() });
     let records = records(1, 2_550);
     records.iter().cloned().for_each(|record| log.record(record));
@@ -25,6 +29,7 @@ async fn every_record_is_stored_once_with_exact_values() {
     let summary = writer.run(CancellationToken::new()).await;
 
     assert_eq!((summary.stored, summary.lost), (2_550, 0));
+    assert_eq!(counter(&snapshotter, "shadow_log_rows_total"), 2_550);
     let rows = sqlx::query(
         "SELECT *, (extract(epoch FROM created_at) * 1000000)::bigint AS at FROM shadow_read_logs ORDER BY id",
     );
@@ -110,6 +115,9 @@ async fn rows_and_losses_are_deleted_when_they_are_too_old() {
     writer.run(CancellationToken::new()).await;
     assert_eq!((tables.number("SELECT count(*) FROM shadow_read_logs").await, tables.number(LOST).await), (60, 10));
 
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     // A batch of 7 deletes in steps of 14.
     let options = ShadowLogOptions { batch: 7, retention: Duration::from_secs(60 * 60), ..plain() };
     let (log, writer) = ShadowLog::new(&tables.store, options);
@@ -119,6 +127,7 @@ async fn rows_and_losses_are_deleted_when_they_are_too_old() {
     stop.cancel();
 
     assert_eq!(running.await.unwrap().deleted, 40);
+    assert_eq!(counter(&snapshotter, "shadow_log_deleted_total"), 40);
     let young = "SELECT count(*) FROM shadow_read_logs WHERE query_norm::int BETWEEN 40 AND 59";
     assert_eq!((tables.number(young).await, tables.number(LOST).await), (20, 5));
     drop(log);
