@@ -21,7 +21,7 @@ pub(crate) struct Report {
 
 pub(crate) async fn run(store: &Store, report: Report) -> Result<(), Failure> {
     // Further back than time goes is: from the beginning.
-    let since = Timestamp::now().checked_sub(report.since).unwrap_or(Timestamp::MIN);
+    let since = Timestamp::now().checked_sub(report.since).unwrap_or(Timestamp::UNIX_EPOCH);
     let figures = Figures::compute(store, since, &ReportOptions { endpoint: report.endpoint }).await?;
     if report.json {
         output::json(&figures)?

@@ -138,6 +138,8 @@ impl Report {
     /// Reads the log from `since` until now, in one snapshot.
     pub async fn compute(store: &Store, since: Timestamp, options: &ReportOptions) -> Result<Self, StoreError> {
         let until = Timestamp::now();
+        // No row is older, and PostgreSQL's calendar begins later than jiff's.
+        let since = since.max(Timestamp::UNIX_EPOCH);
         let figures = sql::read(store.pool(), since, until, options.endpoint.as_deref()).await;
         let mut figures = figures.map_err(StoreError::of("reading the shadow log"))?;
         let overall = figures.remove(&None).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::{PairStats, Percentiles, ReadStats, Report};
 use crate::shadow::Outcome;
 
 /// Where the first column of figures ends.
-const LABEL: usize = 22;
+const LABEL: usize = 24;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

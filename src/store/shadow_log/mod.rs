@@ -8,7 +8,8 @@
 //! A lost record is counted, in `shadow_log_lost_total` at once and in the table `shadow_log_losses` as soon as the
 //! database takes it, so that a [`Report`](crate::store::Report) can say how complete it is. Every record is stored
 //! once or counted as lost, never both: a batch whose fate is unknown, because the connection broke while it was
-//! being committed, is sent again under the same row ids and ignored where it is already there.
+//! being committed, is sent again under the same row ids and ignored where it is already there. (The one exception: a
+//! batch that the deadline at the end cuts off counts as lost, although the server may still finish it.)
 //!
 //! ```no_run
 //! # async fn example(store: crossfade::store::Store) {

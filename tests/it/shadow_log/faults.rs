@@ -1,18 +1,28 @@
 //! What happens when the queue is full, the database is away, or a row is bad.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crossfade::{
     document::DocumentId,
     shadow::{Outcome, ShadowRecord, ShadowSink},
-    store::{ShadowLog, ShadowLogOptions},
+    store::{DEFAULT_SCHEMA, ShadowLog, ShadowLogOptions, Store},
     testing::TestPostgres,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use sqlx::Executor;
+use sqlx::{Executor, postgres::PgConnectOptions};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{LOST, Tables, plain, records};
+use super::{LOST, Tables, counter, plain, records};
 
 const STORED: &str = "SELECT count(*) FROM shadow_read_logs";
 const STORED_ONCE: &str = "SELECT count(DISTINCT query_norm) FROM shadow_read_logs";
@@ -101,27 +111,54 @@ async fn nothing_blocks_and_nothing_vanishes_while_the_database_is_away() {
 
 #[tokio::test]
 async fn a_batch_whose_fate_is_unknown_is_not_stored_twice() {
-    let (tables, _database) = Tables::fresh().await;
-    let (log, writer) = ShadowLog::new(&tables.store, plain());
-    let stop = CancellationToken::new();
-    let mut blocker = tables.pool.begin().await.unwrap();
-    blocker.execute("LOCK TABLE shadow_read_logs IN EXCLUSIVE MODE").await.unwrap();
+    let server = TestPostgres::private().await.unwrap();
+    let database = server.create_database().await.unwrap();
+    let tables = Tables::at(database.url()).await;
+    let direct: PgConnectOptions = database.url().parse().unwrap();
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let through =
+        database.url().replace(&format!("127.0.0.1:{}", direct.get_port()), &proxy.local_addr().unwrap().to_string());
+    tokio::spawn(swallow_one_confirmation(proxy, direct.get_port()));
+    let store = Store::connect(&through, DEFAULT_SCHEMA).await.unwrap();
+    let (log, writer) = ShadowLog::new(&store, plain());
     records(12, 20).into_iter().for_each(|record| log.record(record));
-    let running = tokio::spawn(writer.run(stop.clone()));
-    let waiting =
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    tables.until(waiting).await;
-    // Cuts the statement off; the server goes on with it. The writer sends the batch again, over another connection.
-    stop.cancel();
-    let both =
-        "SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    tables.until(both).await;
-    blocker.commit().await.unwrap();
+    drop(log);
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
 
-    let summary = running.await.unwrap();
+    let summary = writer.run(CancellationToken::new()).await;
 
+    assert!(counter(&snapshotter, "shadow_log_retries_total") > 0, "the batch was sent once only");
     assert_eq!((summary.stored, summary.lost), (20, 0));
     assert_eq!((tables.number(STORED).await, tables.number(STORED_ONCE).await), (20, 20));
+}
+
+/// Passes connections on to the server, and cuts the first one over which an INSERT is confirmed, just before the
+/// confirmation: the server has committed, the client cannot know.
+async fn swallow_one_confirmation(proxy: TcpListener, server: u16) {
+    let swallowed = Arc::new(AtomicBool::new(false));
+    while let Ok((mut client, _)) = proxy.accept().await {
+        let swallowed = Arc::clone(&swallowed);
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+            let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
+            let answers = async {
+                let mut buffer = vec![0; 65_536];
+                while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+                    let confirms = buffer[..length].windows(9).any(|bytes| bytes == b"INSERT 0 ");
+                    if confirms && !swallowed.swap(true, Ordering::Relaxed) {
+                        return;
+                    }
+                    to_client.write_all(&buffer[..length]).await.unwrap();
+                }
+            };
+            tokio::select! {
+                () = answers => {}
+                _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+            }
+        });
+    }
 }
 
 #[tokio::test]
@@ -133,12 +170,16 @@ async fn stopping_without_a_database_ends_in_time_and_tells_what_was_left() {
     let (log, writer) = ShadowLog::new(&tables.store, options);
     server.kill().await.unwrap();
     records(13, 35).into_iter().for_each(|record| log.record(record));
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let stop = CancellationToken::new();
     stop.cancel();
 
     let summary = tokio::time::timeout(Duration::from_secs(5), writer.run(stop)).await.expect("it ends");
 
     assert_eq!((summary.stored, summary.lost, summary.left), (0, 35, 35));
+    assert_eq!(counter(&snapshotter, "shadow_log_lost_total"), 35);
     // Nothing is taken any more, and nothing panics.
     records(13, 1).into_iter().for_each(|record| log.record(record));
 }

@@ -14,6 +14,7 @@ use crossfade::{
     store::{DEFAULT_SCHEMA, Redaction, ShadowLogOptions, Store},
     testing::{TestDatabase, TestPostgres},
 };
+use metrics_util::debugging::{DebugValue, Snapshotter};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sqlx::{
     PgPool,
@@ -58,6 +59,12 @@ impl Tables {
         let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
         waited.unwrap_or_else(|_| panic!("never came true: {query}"));
     }
+}
+
+/// The sum of a counter over all its labels, as recorded on this thread since the last look.
+fn counter(snapshotter: &Snapshotter, name: &str) -> u64 {
+    let metrics = snapshotter.snapshot().into_vec().into_iter().filter(|(key, ..)| key.key().name() == name);
+    metrics.map(|(.., value)| if let DebugValue::Counter(count) = value { count } else { 0 }).sum()
 }
 
 /// Options under which everything is stored in plain and soon.
