@@ -198,3 +198,63 @@ fn told_once<T>(last: &mut Option<Refusal>, outcome: Result<T, Refusal>, of: &'s
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+    use crate::plan::Phase;
+
+    fn reading(texts: &[(&str, &str)], target_stale: bool) -> FlagReading {
+        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        FlagReading { texts, target_stale }
+    }
+
+    #[test]
+    fn a_refusal_is_counted_once_until_something_else_was_said() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let rejected = || {
+            let values = snapshotter.snapshot().into_vec().into_iter();
+            let counts = values.filter(|(key, ..)| key.key().name() == telemetry::PLAN_REJECTED);
+            counts.map(|(_, _, _, value)| if let DebugValue::Counter(count) = value { count } else { 0 }).sum::<u64>()
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let mut state = State::new(false, None);
+            let bad = || Ok(reading(&[("shadow_sample_rate", "101")], false));
+            let mut counts = Vec::new();
+            for said in
+                [bad(), bad(), bad(), Ok(reading(&[("nonsense", "1")], false)), bad(), Ok(reading(&[], false)), bad()]
+            {
+                state.take_file(said);
+                counts.push(rejected());
+            }
+            assert_eq!(counts, [1, 0, 0, 1, 1, 0, 1]);
+        });
+    }
+
+    #[test]
+    fn the_mark_is_held_until_the_table_keeps_it() {
+        let primary = [("search_write_mode", "dual"), ("search_read_backend", "pg")];
+        let mut state = State::new(true, None);
+        state.begin(
+            Some(Ok(reading(&primary, false))),
+            Some(Ok(reading(&[("search_write_mode", "meili_only")], false))),
+        );
+        let wanted = state.mark_wanted();
+        assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::SourceOnly, true));
+        assert!(*wanted.borrow());
+
+        // The override ends, and the table answers without having been told.
+        state.take_file(Ok(reading(&[], false)));
+        state.take_table(Ok(reading(&primary, false)), false);
+        state.settle();
+        assert_eq!((state.handle.load().phase(), *wanted.borrow()), (Phase::SourceOnly, true));
+
+        state.take_table(Ok(reading(&[("search_write_mode", "dual")], true)), true);
+        state.settle();
+        assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::DualWrite, true));
+        assert!(!*wanted.borrow());
+    }
+}
