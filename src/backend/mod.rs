@@ -36,3 +36,10 @@ pub trait SearchBackend: Send + Sync + 'static {
         None
     }
 }
+
+/// Tells whether writes to an index are still under way: comparing then shows the delay of a write, not a difference
+/// between the sides.
+pub trait Settlement: Send + Sync + 'static {
+    /// Whether `index` (`None`: the default one) has no unfinished write; `None` if that cannot be told right now.
+    fn settled<'a>(&'a self, index: Option<&'a str>) -> BoxFuture<'a, Option<bool>>;
+}

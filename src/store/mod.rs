@@ -5,6 +5,8 @@
 mod error;
 mod flag_watch;
 mod flags;
+mod report;
+mod shadow_log;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +19,10 @@ use tokio::time::timeout;
 pub use error::StoreError;
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
+pub use report::{
+    Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
+};
+pub use shadow_log::{Redaction, RedactionKeyError, ShadowLog, ShadowLogOptions, ShadowLogSummary, ShadowLogWriter};
 
 /// The schema of the control tables unless configured.
 pub const DEFAULT_SCHEMA: &str = "cn_search";

@@ -5,13 +5,13 @@ use std::process::Output;
 use crossfade::testing::{TestDatabase, TestPostgres};
 use tokio::process::Command;
 
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-async fn run(url: Option<&str>, arguments: &[&str]) -> Ran {
+pub(crate) async fn run(url: Option<&str>, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
     command.args(arguments).env("USER", "ann").env_remove("DATABASE_URL");
     if let Some(url) = url {

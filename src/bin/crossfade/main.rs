@@ -5,6 +5,7 @@ mod failure;
 mod flags;
 mod migrate;
 mod output;
+mod report;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ Examples:
   crossfade migrate
   crossfade flags set search_write_mode dual --why 'start of the migration'
   crossfade flags get
+  crossfade report --since 24h
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database cannot be reached"
 )]
@@ -41,6 +43,8 @@ enum Command {
     Migrate,
     /// Show and change the flags that steer the migration.
     Flags(flags::Flags),
+    /// Show what the shadow reads say: how they ended, how alike the sides answer, how fast.
+    Report(report::Report),
 }
 
 #[tokio::main]
@@ -64,5 +68,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Migrate => migrate::run(&store).await,
         Command::Flags(flags) => flags::run(&store, flags).await,
+        Command::Report(report) => report::run(&store, report).await,
     }
 }

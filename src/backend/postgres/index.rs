@@ -1,0 +1,254 @@
+//! The index: its settings and its documents.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use sqlx::{PgConnection, PgPool, types::Json};
+
+use super::{
+    PostgresOptions,
+    derive::Derivation,
+    error::{failed, index_not_found, internal},
+    sql,
+};
+use crate::{
+    document::{Document, DocumentId, Version},
+    error::BackendError,
+    settings::IndexSettings,
+};
+
+/// Rows written by one statement.
+const BATCH: usize = 500;
+
+/// A search index in PostgreSQL. Cloning shares the connections.
+#[derive(Clone)]
+pub struct PostgresIndex {
+    uid: Arc<str>,
+    options: PostgresOptions,
+    /// Made at the first use, when a runtime is there for certain.
+    pool: Arc<OnceLock<PgPool>>,
+}
+
+/// A document as the source holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VersionedDocument {
+    /// Its primary key.
+    pub id: DocumentId,
+    /// Which of its writes this is.
+    pub version: Version,
+    /// Its internal number in the source, on which ties hang.
+    pub ordinal: i64,
+    /// Its fields.
+    pub document: Document,
+}
+
+/// What became of the documents of a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadCounts {
+    /// Documents now standing as given.
+    pub written: u64,
+    /// Documents not written because a newer version, or a deletion, was there.
+    pub stale: u64,
+}
+
+impl PostgresIndex {
+    pub(super) fn open(options: PostgresOptions, uid: Arc<str>) -> Self {
+        Self { uid, options, pool: Arc::default() }
+    }
+
+    /// The name of the index.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// Makes the index if it is not there, and applies the settings.
+    ///
+    /// Fails if it is there with another primary key.
+    pub async fn create(&self, primary_key: &str, settings: &IndexSettings) -> Result<(), BackendError> {
+        let doing = "creating the index";
+        let create = sqlx::query(sql::CREATE_INDEX).bind(self.uid()).bind(primary_key).bind(Json(settings));
+        create.execute(self.pool()).await.map_err(failed(doing))?;
+        let found: String = sqlx::query_scalar(sql::PRIMARY_KEY)
+            .bind(self.uid())
+            .fetch_one(self.pool())
+            .await
+            .map_err(failed(doing))?;
+        if found != primary_key {
+            return Err(internal("creating the index: it is there with another primary key"));
+        }
+        self.apply_settings(settings).await
+    }
+
+    /// The settings in force.
+    pub async fn settings(&self) -> Result<IndexSettings, BackendError> {
+        let mut connection = self.pool().acquire().await.map_err(failed("connecting to read settings"))?;
+        settings(&mut connection, self.uid()).await
+    }
+
+    /// Puts settings in force. If what rows hold depends on what changed, they are derived again, some at a time;
+    /// searches meanwhile see rows of both kinds. Repeating it takes up what an interrupted call has left.
+    pub async fn apply_settings(&self, settings: &IndexSettings) -> Result<(), BackendError> {
+        let doing = "changing the settings";
+        let mut change = self.pool().begin().await.map_err(failed(doing))?;
+        let (old, generation) = self.locked_settings(&mut change, sql::SETTINGS_FOR_CHANGE).await?;
+        let generation = if old.derives_like(settings) { generation } else { generation + 1 };
+        let update = sqlx::query(sql::CHANGE_SETTINGS).bind(self.uid()).bind(Json(settings)).bind(generation);
+        update.execute(&mut *change).await.map_err(failed(doing))?;
+        change.commit().await.map_err(failed(doing))?;
+        let mut after = Some(String::new());
+        while let Some(id) = after {
+            after = self.derive_next(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes documents; of each the newest version wins, whatever the order of writes. An equal version replaces, but
+    /// does not bring back what was deleted.
+    pub async fn load(&self, documents: &[VersionedDocument]) -> Result<LoadCounts, BackendError> {
+        let mut counts = LoadCounts::default();
+        for batch in documents.chunks(BATCH) {
+            let mut newest: BTreeMap<&DocumentId, &VersionedDocument> = BTreeMap::new();
+            for document in batch {
+                let known = newest.entry(&document.id).or_insert(document);
+                if known.version <= document.version {
+                    *known = document;
+                }
+            }
+            let newest: Vec<_> = newest.into_values().collect();
+            counts.add(self.write(&newest).await?, batch.len());
+        }
+        Ok(counts)
+    }
+
+    /// Deletes documents. What is left is a tombstone with the version, so that no older write brings one back.
+    pub async fn delete(&self, documents: &[(DocumentId, Version)]) -> Result<LoadCounts, BackendError> {
+        let doing = "deleting documents";
+        let mut counts = LoadCounts::default();
+        for batch in documents.chunks(BATCH) {
+            let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+            for (id, version) in batch {
+                let known = newest.entry(id.as_str()).or_insert(version.0);
+                *known = version.0.max(*known);
+            }
+            let (ids, versions): (Vec<&str>, Vec<i64>) = newest.into_iter().unzip();
+            let mut write = self.pool().begin().await.map_err(failed(doing))?;
+            let (_, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
+            let delete = sqlx::query(sql::DELETE).bind(self.uid()).bind(generation).bind(ids).bind(versions);
+            let deleted = delete.execute(&mut *write).await.map_err(failed(doing))?.rows_affected();
+            write.commit().await.map_err(failed(doing))?;
+            counts.add(deleted, batch.len());
+        }
+        Ok(counts)
+    }
+
+    /// How many documents there are.
+    pub async fn document_count(&self) -> Result<u64, BackendError> {
+        let count: Option<i64> = sqlx::query_scalar(sql::DOCUMENT_COUNT)
+            .bind(self.uid())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(failed("counting documents"))?;
+        count.map(i64::unsigned_abs).ok_or_else(|| index_not_found(self.uid()))
+    }
+
+    pub(super) fn options(&self) -> &PostgresOptions {
+        &self.options
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        self.pool.get_or_init(|| self.options.connect_lazy())
+    }
+
+    /// Writes one batch, in which no id stands twice, and says how many rows.
+    async fn write(&self, documents: &[&VersionedDocument]) -> Result<u64, BackendError> {
+        let doing = "writing documents";
+        let mut write = self.pool().begin().await.map_err(failed(doing))?;
+        let (settings, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
+        let derivation = Derivation::new(&settings);
+        let mut bodies = Vec::with_capacity(documents.len());
+        for document in documents {
+            bodies.push(serde_json::to_string(&document.document).map_err(|error| internal(doing).caused_by(error))?);
+        }
+        let upsert = sqlx::query(sql::UPSERT)
+            .bind(self.uid())
+            .bind(generation)
+            .bind(documents.iter().map(|document| document.id.as_str()).collect::<Vec<_>>())
+            .bind(documents.iter().map(|document| document.version.0).collect::<Vec<_>>())
+            .bind(documents.iter().map(|document| document.ordinal).collect::<Vec<_>>())
+            .bind(bodies)
+            .bind(documents.iter().map(|document| Json(derivation.facets(&document.document))).collect::<Vec<_>>())
+            .bind(documents.iter().map(|document| derivation.words(&document.document)).collect::<Vec<_>>());
+        let written = upsert.execute(&mut *write).await.map_err(failed(doing))?.rows_affected();
+        write.commit().await.map_err(failed(doing))?;
+        Ok(written)
+    }
+
+    /// Derives the next outdated rows after an id again; says the last one, or `None` at the end.
+    async fn derive_next(&self, after: &str) -> Result<Option<String>, BackendError> {
+        let doing = "deriving rows again";
+        let mut write = self.pool().begin().await.map_err(failed(doing))?;
+        // Read anew each time: if somebody changes them meanwhile, no row is derived under settings already gone.
+        let (settings, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
+        let rows: Vec<(String, String)> = sqlx::query_as(sql::OUTDATED)
+            .bind(self.uid())
+            .bind(after)
+            .bind(generation)
+            .bind(BATCH as i64)
+            .fetch_all(&mut *write)
+            .await
+            .map_err(failed(doing))?;
+        let derivation = Derivation::new(&settings);
+        let (mut ids, mut facets, mut words) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, body) in rows {
+            let document: Document = serde_json::from_str(&body).map_err(|error| internal(doing).caused_by(error))?;
+            facets.push(Json(derivation.facets(&document)));
+            words.push(derivation.words(&document));
+            ids.push(id);
+        }
+        let last = ids.last().cloned();
+        let update =
+            sqlx::query(sql::DERIVE_AGAIN).bind(self.uid()).bind(generation).bind(ids).bind(facets).bind(words);
+        update.execute(&mut *write).await.map_err(failed(doing))?;
+        write.commit().await.map_err(failed(doing))?;
+        Ok(last)
+    }
+
+    async fn locked_settings(
+        &self,
+        connection: &mut PgConnection,
+        sql: &'static str,
+    ) -> Result<(IndexSettings, i64), BackendError> {
+        let row: Option<(Json<IndexSettings>, i64)> = sqlx::query_as(sql)
+            .bind(self.uid())
+            .fetch_optional(connection)
+            .await
+            .map_err(failed("reading the settings"))?;
+        row.map(|(settings, generation)| (settings.0, generation)).ok_or_else(|| index_not_found(self.uid()))
+    }
+}
+
+/// The settings of any index of the schema.
+pub(super) async fn settings(connection: &mut PgConnection, uid: &str) -> Result<IndexSettings, BackendError> {
+    let row: Option<Json<IndexSettings>> = sqlx::query_scalar(sql::SETTINGS)
+        .bind(uid)
+        .fetch_optional(connection)
+        .await
+        .map_err(failed("reading the settings"))?;
+    row.map(|settings| settings.0).ok_or_else(|| index_not_found(uid))
+}
+
+impl LoadCounts {
+    fn add(&mut self, written: u64, of: usize) {
+        self.written += written;
+        self.stale += (of as u64).saturating_sub(written);
+    }
+}
+
+impl fmt::Debug for PostgresIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresIndex").field("uid", &self.uid).field("options", &self.options).finish()
+    }
+}

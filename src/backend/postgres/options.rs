@@ -1,0 +1,102 @@
+//! Where the database is and how much of it may be used.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::PostgresIndex;
+use crate::error::{BackendError, BackendErrorKind, Side};
+
+/// Where the database is and how much of it may be used. Nothing connects before the first query.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    connect: PgConnectOptions,
+    schema: String,
+    shared: PoolSize,
+    isolated: PoolSize,
+}
+
+/// The size and patience of a connection pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSize {
+    /// Connections at most.
+    pub max_connections: u32,
+    /// How long a query waits for a connection, a new one included.
+    pub acquire_timeout: Duration,
+    /// After how long the server gives a statement up.
+    pub statement_timeout: Duration,
+}
+
+impl PostgresOptions {
+    /// The database of a URL, with the schema `cn_search`, 10 connections and statements of 5 s; for
+    /// [isolated](crate::backend::SearchBackend::isolated) reads 4 connections and statements of 1 s.
+    pub fn new(url: &str) -> Result<Self, BackendError> {
+        // The cause is left out: it may quote the URL, which may hold a password.
+        let connect = url
+            .parse()
+            .map_err(|_| BackendError::new(Side::Pg, BackendErrorKind::Internal, "reading the connection URL"))?;
+        let seconds = Duration::from_secs;
+        Ok(Self {
+            connect,
+            schema: "cn_search".to_owned(),
+            shared: PoolSize { max_connections: 10, acquire_timeout: seconds(5), statement_timeout: seconds(5) },
+            isolated: PoolSize { max_connections: 4, acquire_timeout: seconds(1), statement_timeout: seconds(1) },
+        })
+    }
+
+    /// The schema that holds the tables.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// The pool of the reads that users wait for.
+    pub fn pool(mut self, size: PoolSize) -> Self {
+        self.shared = size;
+        self
+    }
+
+    /// The pool of shadow reads.
+    pub fn isolated_pool(mut self, size: PoolSize) -> Self {
+        self.isolated = size;
+        self
+    }
+
+    /// The index `uid`. Whether it is there is found out by the first query.
+    pub fn index(self, uid: impl Into<Arc<str>>) -> PostgresIndex {
+        PostgresIndex::open(self, uid.into())
+    }
+
+    /// The same with the isolated pool as the shared one.
+    pub(super) fn for_isolated(&self) -> Self {
+        Self { shared: self.isolated, ..self.clone() }
+    }
+
+    /// A new pool. Runs nothing before its first use, but must be called inside a runtime.
+    pub(super) fn connect_lazy(&self) -> PgPool {
+        let PoolSize { max_connections, acquire_timeout, statement_timeout } = self.shared;
+        let settings = [
+            ("search_path", format!("\"{}\"", self.schema.replace('"', "\"\""))),
+            ("statement_timeout", statement_timeout.as_millis().to_string()),
+            // Plans depend on how frequent the words and values are; a plan that is made for none of them does not.
+            ("plan_cache_mode", "force_custom_plan".to_owned()),
+            // Compiling takes longer than these queries do.
+            ("jit", "off".to_owned()),
+        ];
+        PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(acquire_timeout)
+            .connect_lazy_with(self.connect.clone().application_name("crossfade").options(settings))
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    /// Without the address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("schema", &self.schema)
+            .field("pool", &self.shared)
+            .field("isolated_pool", &self.isolated)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+use crossfade::{
+    backend::SearchBackend,
+    error::BackendErrorKind,
+    search::{MatchingStrategy, Page, SearchQuery},
+};
+use serde_json::json;
+
+use super::{Ground, expression, found, ids, titled};
+
+fn window(text: &str, offset: usize, limit: usize) -> SearchQuery {
+    SearchQuery { page: Page::Window { offset, limit }, ..SearchQuery::new(text) }
+}
+
+#[tokio::test]
+async fn words_are_dropped_from_the_end_until_enough_are_found() {
+    let ground = Ground::new().await;
+    let index =
+        ground.index(json!({}), &titled(&["red", "red green", "green blue", "red green blue", "red blue"])).await;
+    assert_eq!(found(&index, &SearchQuery::new("red green blue")).await, ["4", "2", "1", "5"]);
+    assert_eq!(found(&index, &window("red green blue", 0, 2)).await, ["4", "2"]);
+    assert_eq!(index.search(&window("red green blue", 0, 1)).await.unwrap().total, 4);
+    let all = SearchQuery { matching: MatchingStrategy::All, ..SearchQuery::new("red green") };
+    let hits = index.search(&all).await.unwrap();
+    assert_eq!((ids(&hits), hits.total), (vec!["2".to_owned(), "4".to_owned()], 2));
+    assert_eq!(index.search(&SearchQuery::new("none green")).await.unwrap().total, 0);
+}
+
+#[tokio::test]
+async fn the_last_word_is_a_prefix_while_nothing_follows_it() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({}), &titled(&["the hangover", "hang on", "Überhang", "überaus"])).await;
+    assert_eq!(found(&index, &SearchQuery::new("hang")).await, ["1", "2"]);
+    assert_eq!(found(&index, &SearchQuery::new("hang ")).await, ["2"]);
+    assert_eq!(found(&index, &SearchQuery::new("UBER")).await, ["3", "4"]);
+    // Once it has been dropped, the word before it is complete.
+    assert_eq!(found(&index, &SearchQuery::new("hang over")).await, ["2"]);
+}
+
+#[tokio::test]
+async fn the_best_attribute_of_each_word_decides_inside_a_rung() {
+    let ground = Ground::new().await;
+    let documents = [
+        json!({"id": 1, "d": "fox", "e": "dog"}),
+        json!({"id": 2, "c": "fox", "a": "dog"}),
+        json!({"id": 3, "a": "foxes", "b": "fox dog"}),
+        json!({"id": 4, "a": "fox dog"}),
+        json!({"id": 5, "a": "fox", "b": "dog", "no": "fox"}),
+        json!({"id": 6, "no": "fox dog"}),
+    ];
+    let index = ground.index(json!({"searchableAttributes": ["a", "b", "c", "d", "e"]}), &documents).await;
+    assert_eq!(found(&index, &SearchQuery::new("fox dog ")).await, ["4", "5", "2", "3", "1"]);
+    // As a prefix `fox` is found in the first attribute of 3, too.
+    assert_eq!(found(&index, &SearchQuery::new("dog fox")).await, ["4", "3", "5", "2", "1"]);
+}
+
+#[tokio::test]
+async fn ties_go_by_ordinal_and_then_by_id() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({}), &[]).await;
+    let mut documents = super::numbered(&titled(&["x", "x", "x", "x"]));
+    for (document, ordinal) in documents.iter_mut().zip([7, 3, 3, -1]) {
+        document.ordinal = ordinal;
+    }
+    index.load(&documents).await.unwrap();
+    assert_eq!(found(&index, &SearchQuery::new("x")).await, ["4", "2", "3", "1"]);
+    assert_eq!(found(&index, &SearchQuery::new("")).await, ["4", "2", "3", "1"]);
+}
+
+#[tokio::test]
+async fn pages_join_into_the_whole_ranking_across_rungs() {
+    let ground = Ground::new().await;
+    let titles: Vec<String> =
+        (0..30).map(|n| format!("alpha {} {}", ["beta", "x"][n % 2], ["gamma", "y"][n % 3 / 2])).collect();
+    let index = ground.index(json!({}), &titled(&titles.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    let text = "alpha beta gamma";
+    let whole = found(&index, &window(text, 0, 100)).await;
+    assert_eq!(whole.len(), 30);
+    for size in [1, 4, 7, 13] {
+        let mut joined = Vec::new();
+        for offset in (0..30).step_by(size) {
+            let hits = index.search(&window(text, offset, size)).await.unwrap();
+            assert_eq!(hits.total, 30);
+            joined.extend(ids(&hits));
+        }
+        assert_eq!(joined, whole, "pages of {size}");
+    }
+    let page = |page| SearchQuery { page: Page::Numbered { page, hits_per_page: 12 }, ..SearchQuery::new(text) };
+    assert_eq!(found(&index, &page(3)).await, whole[24..]);
+    assert_eq!(index.search(&page(0)).await.unwrap().total, 30);
+    assert!(found(&index, &page(0)).await.is_empty() && found(&index, &page(4)).await.is_empty());
+}
+
+#[tokio::test]
+async fn hits_are_capped_and_totals_are_not() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({"pagination": {"maxTotalHits": 3}}), &titled(&["x"; 5])).await;
+    for text in ["x", ""] {
+        let hits = index.search(&window(text, 1, 10)).await.unwrap();
+        assert_eq!((ids(&hits).len(), hits.total), (2, 5));
+        assert!(found(&index, &window(text, 4, 10)).await.is_empty());
+    }
+    assert!(found(&index, &window("x", usize::MAX, usize::MAX)).await.is_empty());
+}
+
+#[tokio::test]
+async fn stop_words_are_passed_over() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({"stopWords": ["the"]}), &titled(&["the end", "end", "theory"])).await;
+    assert_eq!(found(&index, &SearchQuery::new("the end")).await, ["1", "2"]);
+    assert_eq!(found(&index, &SearchQuery::new("the")).await, ["3"]);
+    assert_eq!(found(&index, &SearchQuery::new("the ")).await, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn sort_decides_after_the_attributes_and_before_the_ordinal() {
+    let ground = Ground::new().await;
+    let documents = [
+        json!({"id": 1, "t": "x", "year": 1990}),
+        json!({"id": 2, "t": "x", "year": "ninety"}),
+        json!({"id": 3, "u": "x", "year": 2000}),
+        json!({"id": 4, "t": "x"}),
+        json!({"id": 5, "t": "x", "year": [1980, 2010]}),
+    ];
+    let settings = json!({"searchableAttributes": ["t", "u"], "sortableAttributes": ["year"]});
+    let index = ground.index(settings, &documents).await;
+    let sorted = |sort: &str, text| SearchQuery { sort: vec![sort.to_owned()], ..SearchQuery::new(text) };
+    assert_eq!(found(&index, &sorted("year:asc", "")).await, ["5", "1", "3", "2", "4"]);
+    assert_eq!(found(&index, &sorted("year:desc", "")).await, ["5", "3", "1", "2", "4"]);
+    assert_eq!(found(&index, &sorted("year:desc", "x")).await, ["5", "1", "2", "4", "3"]);
+}
+
+#[tokio::test]
+async fn answers_show_fields_as_the_source_does() {
+    let ground = Ground::new().await;
+    let document = json!({"z": "a\0b", "id": "k", "m": {"y": 1, "b": 2}, "a": 1e2, "hidden": true});
+    let settings = json!({"displayedAttributes": ["a", "m", "z"]});
+    let index = ground.index(settings, std::slice::from_ref(&document)).await;
+    let shown = |hits: &crossfade::search::SearchHits| serde_json::to_string(&hits.hits[0].document).unwrap();
+    let hits = index.search(&SearchQuery::default()).await.unwrap();
+    assert_eq!(shown(&hits), r#"{"z":"a\u0000b","m":{"y":1,"b":2},"a":100.0}"#);
+    let some = SearchQuery { retrieve: Some(vec!["hidden".into(), "m.b".into()]), ..SearchQuery::default() };
+    let hits = index.search(&some).await.unwrap();
+    assert_eq!((ids(&hits), shown(&hits)), (vec!["k".to_owned()], r#"{"m":{"b":2}}"#.to_owned()));
+}
+
+#[tokio::test]
+async fn what_meilisearch_refuses_is_refused_and_nothing_else() {
+    let ground = Ground::new().await;
+    let index =
+        ground.index(json!({"filterableAttributes": ["a"], "sortableAttributes": ["a"]}), &titled(&["x"])).await;
+    let filter = |text| SearchQuery { filter: expression(text), ..SearchQuery::default() };
+    let sort = |text: &str| SearchQuery { sort: vec![text.to_owned()], ..SearchQuery::default() };
+    let elsewhere = SearchQuery { index: Some("elsewhere".into()), ..SearchQuery::default() };
+    let frequency = SearchQuery { matching: MatchingStrategy::Frequency, ..SearchQuery::new("x") };
+    let long = (0..6000).map(|_| "a = 1").collect::<Vec<_>>().join(" AND ");
+    for (query, kind) in [
+        (filter("b = 1"), BackendErrorKind::InvalidQuery),
+        (filter("a = "), BackendErrorKind::InvalidQuery),
+        (filter("a CONTAINS b"), BackendErrorKind::Unsupported),
+        (filter(&long), BackendErrorKind::Unsupported),
+        (sort("b:asc"), BackendErrorKind::InvalidQuery),
+        (sort("a"), BackendErrorKind::InvalidQuery),
+        (sort("_geoPoint(1,2):asc"), BackendErrorKind::Unsupported),
+        (frequency, BackendErrorKind::Unsupported),
+        (elsewhere, BackendErrorKind::IndexNotFound),
+    ] {
+        assert_eq!(index.search(&query).await.unwrap_err().kind(), kind, "{query:?}");
+    }
+    for text in ["\0", "x\0", "'", "\\", "':*A & 'b", "!x | y", "$1; DROP TABLE search_documents", "\u{10ffff}\u{200c}"]
+    {
+        index.search(&SearchQuery::new(text)).await.unwrap();
+    }
+    let nul = SearchQuery { index: Some("a\0".into()), ..SearchQuery::new("\0") };
+    assert!(!index.search(&nul).await.unwrap_err().kind().is_outage());
+}
