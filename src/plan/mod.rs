@@ -13,6 +13,7 @@ mod percent;
 mod phase;
 pub mod rules;
 mod source;
+mod state;
 mod watch;
 
 pub use file::FlagFile;

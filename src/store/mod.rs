@@ -11,9 +11,10 @@ mod shadow_log;
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 pub use error::StoreError;
 pub use flag_watch::FlagWatch;
@@ -37,10 +38,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects, and fails when the database cannot be reached.
+    /// Connects, and fails when the database cannot be reached or refuses the login.
     pub async fn connect(url: &str, schema: &str) -> Result<Self, StoreError> {
         let store = Self::connect_lazy(url, schema)?;
-        store.pool.acquire().await.map_err(StoreError::of("connecting"))?;
+        // Not through the pool, which tries again until its time is up and then no longer says what was wrong.
+        let options = store.pool.connect_options();
+        let connection = timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options));
+        let outcome =
+            connection.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(StoreError::of("connecting"))?;
+        outcome.close().await.map_err(StoreError::of("connecting"))?;
         Ok(store)
     }
 
@@ -52,12 +58,9 @@ impl Store {
         }
         let options: PgConnectOptions = url.parse().map_err(|_| StoreError::InvalidUrl)?;
         let options = options.application_name("crossfade").options([("search_path", schema)]);
-        let pool = Self::pool_options(4).connect_lazy_with(options);
-        Ok(Self { pool, schema: schema.into() })
-    }
-
-    fn pool_options(connections: u32) -> PgPoolOptions {
-        PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+        // One listens, the others are for flags, jobs and the shadow log.
+        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT);
+        Ok(Self { pool: pool.connect_lazy_with(options), schema: schema.into() })
     }
 
     /// Creates the schema and brings its tables up to date. Several replicas may do so at once.

@@ -7,8 +7,7 @@ use crate::failure::Failure;
 
 #[derive(Args)]
 pub(crate) struct Database {
-    /// The database of the control tables, as postgres://user:password@host:port/database. Better given by the
-    /// environment, where other users of the machine cannot read it.
+    /// The database of the control tables; better given by the environment, where `ps` does not show it.
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
     /// The schema of the control tables.

@@ -147,7 +147,10 @@ pub(crate) async fn run(store: &Store, flags: Flags) -> Result<(), Failure> {
 
 fn show(stored: &StoredFlags, format: &Format) -> Result<(), Failure> {
     let shown = Shown::of(stored)?;
-    Ok(if format.json { output::json(&shown)? } else { output::text(&shown.to_text())? })
+    if format.json {
+        return Ok(output::json(&shown)?);
+    }
+    Ok(output::text(&shown.to_text())?)
 }
 
 impl Shown {
