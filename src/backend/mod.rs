@@ -36,3 +36,10 @@ pub trait SearchBackend: Send + Sync + 'static {
         None
     }
 }
+
+/// Knows whether an index of the source has writes that are accepted but not yet carried out. A comparison made
+/// meanwhile says nothing about quality.
+pub trait Settlement: Send + Sync + 'static {
+    /// Whether the index (`None`: the one it was made for) has none under way; `None` if that cannot be found out.
+    fn settled<'a>(&'a self, index: Option<&'a str>) -> BoxFuture<'a, Option<bool>>;
+}

@@ -1,5 +1,7 @@
 //! What tests and rehearsals stand on.
 
+pub mod meili;
 pub mod postgres;
 
+pub use meili::{Meili, MeiliDouble};
 pub use postgres::{TestDatabase, TestPostgres, TestPostgresError};

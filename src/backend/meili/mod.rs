@@ -1,1 +1,14 @@
-//! Stub.
+//! The Meilisearch side, over `meilisearch-sdk`.
+//!
+//! [`MeiliIndex`] answers searches and gives what a target is built from: the settings and the documents in internal
+//! order. [`MeiliSettlement`] says whether writes are still under way, so that a comparison made meanwhile can be told
+//! apart. The API key is sent and nothing else: no message and no `Debug` shows it.
+
+mod client;
+mod error;
+mod index;
+mod search;
+mod settlement;
+
+pub use index::{DocumentsPage, MeiliIndex, MeiliOptions};
+pub use settlement::MeiliSettlement;

@@ -1,0 +1,46 @@
+//! Reading tasks.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde_json::{Value, json};
+
+use super::{Answer, App, Parameters, list as list_parameter, number};
+use crate::testing::meili::error::ApiError;
+
+pub(super) async fn show(State(shared): App, Path(uid): Path<String>) -> Answer {
+    let Ok(number) = uid.parse() else {
+        let message = format!("Invalid value in parameter `uid`: could not parse `{uid}` as a positive integer");
+        return Err(ApiError::bad_request("bad_request", message));
+    };
+    let data = shared.read();
+    let task = data.tasks.get::<usize>(number).and_then(Option::as_ref);
+    Ok(Json(task.ok_or_else(|| ApiError::task_not_found(&uid))?.show()))
+}
+
+/// Newest first, from `from` down.
+pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> Answer {
+    let limit = number(&parameters, "limit", "invalid_task_limit", 20)?;
+    let from = number(&parameters, "from", "invalid_task_from", usize::MAX)?;
+    let statuses = list_parameter(&parameters, "statuses");
+    let indexes = list_parameter(&parameters, "indexUids");
+    let data = shared.read();
+    let is_one_of = |list: &Option<Vec<String>>, text: &str| {
+        list.as_ref().is_none_or(|list| list.iter().any(|element| element == text))
+    };
+    let matching = || {
+        let all = data.tasks.iter().rev().flatten();
+        all.filter(|task| is_one_of(&statuses, task.status.as_str()) && is_one_of(&indexes, &task.index))
+    };
+    let mut rest = matching().skip_while(|task| task.uid > from);
+    let shown: Vec<_> = rest.by_ref().take(limit).collect();
+    let results: Vec<Value> = shown.iter().map(|task| task.show()).collect();
+    Ok(Json(json!({
+        "results": results,
+        "total": matching().count(),
+        "limit": limit,
+        "from": shown.first().map(|task| task.uid),
+        "next": rest.next().map(|task| task.uid),
+    })))
+}

@@ -1,0 +1,5 @@
+//! The Meilisearch double: as a real server answers, and as scripted.
+
+mod replay;
+mod script;
+mod store;
