@@ -1,0 +1,65 @@
+//! Requests with a deadline, read into types of our own: those of the SDK do not know every answer of the server.
+
+use std::time::Duration;
+
+use meilisearch_sdk::{
+    request::{HttpClient, Method},
+    reqwest::ReqwestClient,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
+
+use super::error::{error, failed};
+use crate::error::{BackendError, BackendErrorKind};
+
+/// The server and the key.
+#[derive(Clone)]
+pub(super) struct Client {
+    http: ReqwestClient,
+    url: String,
+}
+
+impl Client {
+    pub(super) fn new(url: &str, key: Option<&str>) -> Result<Self, BackendError> {
+        // The SDK panics at a key that cannot stand in a header.
+        if key.is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(error(BackendErrorKind::Unauthorized, "reading the API key: it holds signs no key has"));
+        }
+        let http = ReqwestClient::new(key).map_err(|failure| failed("making the HTTP client", failure))?;
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
+    }
+
+    pub(super) async fn get<A: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+        query: impl Serialize + Send + Sync,
+        deadline: Duration,
+        doing: &'static str,
+    ) -> Result<A, BackendError> {
+        self.request(path, Method::<_, ()>::Get { query }, deadline, doing).await
+    }
+
+    pub(super) async fn post<A: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+        body: impl Serialize + Send + Sync,
+        deadline: Duration,
+        doing: &'static str,
+    ) -> Result<A, BackendError> {
+        self.request(path, Method::Post { query: (), body }, deadline, doing).await
+    }
+
+    async fn request<Q: Serialize + Send + Sync, B: Serialize + Send + Sync, A: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+        method: Method<Q, B>,
+        deadline: Duration,
+        doing: &'static str,
+    ) -> Result<A, BackendError> {
+        let url = format!("{}{path}", self.url);
+        match timeout(deadline, self.http.request(&url, method, 200)).await {
+            Ok(answer) => answer.map_err(|failure| failed(doing, failure)),
+            Err(_) => Err(error(BackendErrorKind::Timeout, doing)),
+        }
+    }
+}

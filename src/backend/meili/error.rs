@@ -1,0 +1,77 @@
+//! What went wrong, in the words of the house.
+
+use meilisearch_sdk::errors::{Error, ErrorCode, ErrorType, MeilisearchError};
+
+use crate::error::{BackendError, BackendErrorKind, Side};
+
+/// An error of `kind` while `doing`.
+pub(super) fn error(kind: BackendErrorKind, doing: impl Into<String>) -> BackendError {
+    BackendError::new(Side::Meili, kind, doing)
+}
+
+/// The SDK's error while `doing`. Its messages may hold the URL, and with it a password: they are left out there.
+pub(super) fn failed(doing: &'static str, failure: Error) -> BackendError {
+    match failure {
+        Error::Meilisearch(answer) => error(kind_of_answer(&answer), doing).caused_by(answer),
+        Error::MeilisearchCommunication(answer) => {
+            let status = answer.status_code;
+            error(kind_of_status(status), doing).caused_by(format!("the server answered with status {status}"))
+        }
+        Error::HttpError(failure) => {
+            let kind = if failure.is_timeout() {
+                BackendErrorKind::Timeout
+            } else if failure.is_decode() || failure.is_builder() {
+                BackendErrorKind::Internal
+            } else {
+                BackendErrorKind::Unavailable
+            };
+            error(kind, doing).caused_by(failure.without_url())
+        }
+        Error::ParseError(failure) => error(BackendErrorKind::Internal, doing).caused_by(failure),
+        _ => error(BackendErrorKind::Internal, doing),
+    }
+}
+
+fn kind_of_answer(answer: &MeilisearchError) -> BackendErrorKind {
+    match (&answer.error_code, &answer.error_type) {
+        (ErrorCode::IndexNotFound, _) => BackendErrorKind::IndexNotFound,
+        (_, ErrorType::Auth) => BackendErrorKind::Unauthorized,
+        (_, ErrorType::InvalidRequest) => BackendErrorKind::InvalidQuery,
+        (_, ErrorType::Internal) => BackendErrorKind::Internal,
+        // `system`: too many searches, no space left.
+        _ => BackendErrorKind::Unavailable,
+    }
+}
+
+/// For answers that are not Meilisearch's own: of a proxy, most likely.
+fn kind_of_status(status: u16) -> BackendErrorKind {
+    match status {
+        401 | 403 => BackendErrorKind::Unauthorized,
+        408 | 504 => BackendErrorKind::Timeout,
+        404 | 429 | 500.. => BackendErrorKind::Unavailable,
+        _ => BackendErrorKind::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_have_their_kinds() {
+        for (code, class, kind) in [
+            ("index_not_found", "invalid_request", BackendErrorKind::IndexNotFound),
+            ("invalid_api_key", "auth", BackendErrorKind::Unauthorized),
+            ("invalid_search_filter", "invalid_request", BackendErrorKind::InvalidQuery),
+            ("internal", "internal", BackendErrorKind::Internal),
+            ("too_many_search_requests", "system", BackendErrorKind::Unavailable),
+        ] {
+            let answer = json!({"message": "", "code": code, "type": class, "link": ""});
+            let answer: MeilisearchError = serde_json::from_value(answer).unwrap();
+            assert_eq!(kind_of_answer(&answer), kind, "{code}");
+        }
+        assert_eq!(kind_of_status(502), BackendErrorKind::Unavailable);
+    }
+}
