@@ -50,8 +50,11 @@ pub struct Rollback {
     pub to_last_pg_answer: Duration,
 }
 
-/// The steps: a name, the flags to set in this order, the phase they lead to.
-const STEPS: &[(&str, &[(&str, &str)], Phase)] = &[
+/// Flags and their values, to be set in this order.
+type Settings = [(&'static str, &'static str)];
+
+/// The steps: a name, what to set, the phase it leads to.
+const STEPS: &[(&str, &Settings, Phase)] = &[
     ("before", &[], Phase::SourceOnly),
     ("dual writes", &[("search_write_mode", "dual")], Phase::DualWrite),
     ("shadow 5 %", &[("shadow_sample_rate", "5")], Phase::Shadow),
@@ -90,7 +93,7 @@ impl Walk<'_> {
     }
 
     /// Waits until the plan shows the flags.
-    async fn arrive(&self, phase: Phase, flags: &[(&str, &str)]) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn arrive(&self, phase: Phase, flags: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
         let limit = Instant::now() + Duration::from_secs(5);
         loop {
             let plan = self.plan.load();

@@ -51,7 +51,7 @@ impl World {
         progress.step("starting PostgreSQL");
         let postgres = TestPostgres::start().await?;
         let database = postgres.create_database().await?;
-        let store = Store::connect(&database.url(), DEFAULT_SCHEMA).await?;
+        let store = Store::connect(database.url(), DEFAULT_SCHEMA).await?;
         store.migrate().await?;
 
         let meili = Meili::start().await?;
@@ -74,7 +74,7 @@ impl World {
     async fn fill_postgres(&self, progress: &Progress) -> Result<()> {
         const PAGE: u64 = 2000;
         let source = self.source()?;
-        let target = PostgresOptions::new(&self.database.url())?.index(&*self.index);
+        let target = PostgresOptions::new(self.database.url())?.index(&*self.index);
         target.create("id", &source.settings().await?).await?;
         let bar = progress.bar("loading PostgreSQL from it");
         let mut offset = 0;
@@ -106,7 +106,7 @@ impl World {
         Config {
             meili_url: self.meili.url().to_owned(),
             meili_key: self.meili.key().to_owned(),
-            database_url: self.database.url().to_string(),
+            database_url: self.database.url().to_owned(),
             index: self.index.clone(),
             flag_file: None,
         }

@@ -7,6 +7,7 @@ mod flag_rules;
 mod flag_watch;
 mod house;
 mod http;
+mod meili;
 mod postgres;
 mod reads;
 mod shadow_log;

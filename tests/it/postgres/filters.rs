@@ -91,6 +91,9 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+/// Documents, filters, and sort criteria as attribute and direction.
+type Case = (Vec<Map<String, Value>>, Vec<Filter>, Vec<(String, &'static str)>);
+
 fn everything() -> IndexSettings {
     super::settings_of(json!({"filterableAttributes": ["*"], "sortableAttributes": ["*"]}))
 }
@@ -99,13 +102,13 @@ fn everything() -> IndexSettings {
 fn postgresql_agrees_with_memory() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let ground = runtime.block_on(Ground::new());
-    let mut runner = TestRunner::new(ProptestConfig { cases: 64, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig { cases: 32, ..ProptestConfig::default() });
     let cases = (
         prop::collection::vec(any_object(any_value()), 1..40),
         prop::collection::vec(any_filter(), 20),
         prop::collection::vec((any_name(), prop::sample::select(vec!["asc", "desc"])), 4),
     );
-    let agree = |(objects, filters, criteria): (Vec<Map<String, Value>>, Vec<Filter>, Vec<(String, &str)>)| {
+    let agree = |(objects, filters, criteria): Case| {
         let documents: Vec<Value> = objects
             .into_iter()
             .enumerate()

@@ -1,0 +1,153 @@
+//! The settings of an index, as Meilisearch's `GET /indexes/{uid}/settings` gives them.
+
+mod allow;
+mod show;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use allow::NotAllowed;
+
+/// What of an index's settings decides answers here; the rest of Meilisearch's settings is passed over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexSettings {
+    /// The attributes searched, the most important first; `*` is all, alike.
+    pub searchable_attributes: Vec<String>,
+    /// The attributes shown; `*` is all.
+    pub displayed_attributes: Vec<String>,
+    /// The attributes filters may name.
+    pub filterable_attributes: Vec<FilterableAttributes>,
+    /// The attributes sort criteria may name.
+    pub sortable_attributes: Vec<String>,
+    /// What decides the order, the first first.
+    pub ranking_rules: Vec<String>,
+    /// Words that are not searched for.
+    pub stop_words: Vec<String>,
+    /// For a word, what may stand in its place.
+    pub synonyms: BTreeMap<String, Vec<String>>,
+    /// How deep pages go.
+    pub pagination: Pagination,
+}
+
+/// How deep pages go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Pagination {
+    /// The last hit any page can show.
+    pub max_total_hits: usize,
+}
+
+/// Attributes that filters may name, in either form Meilisearch knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FilterableAttributes {
+    /// One attribute and what is nested in it.
+    Name(String),
+    /// All attributes of a pattern.
+    #[serde(rename_all = "camelCase")]
+    Rule {
+        /// Names; `*` at either end stands for anything.
+        attribute_patterns: Vec<String>,
+        /// What is allowed there.
+        #[serde(default)]
+        features: FilterableFeatures,
+    },
+}
+
+/// The `features` of a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterableFeatures {
+    /// What filters may do.
+    #[serde(default)]
+    pub filter: FilterFeatures,
+}
+
+/// The operators filters may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilterFeatures {
+    /// `=`, `!=`, `IN`.
+    pub equality: bool,
+    /// `<`, `<=`, `>`, `>=`, `TO`.
+    pub comparison: bool,
+}
+
+impl IndexSettings {
+    /// The place of an attribute among the searchable ones, from 0; `None` is not searched.
+    pub fn attribute_rank(&self, name: &str) -> Option<usize> {
+        self.searchable_attributes.iter().position(|searchable| covers(searchable, name))
+    }
+
+    /// Whether filters or sort criteria may name an attribute.
+    pub fn has_facet(&self, name: &str) -> bool {
+        self.filter_features(name).is_some() || self.is_sortable(name)
+    }
+
+    /// Whether a document gives the same searchable words and facets under both.
+    pub fn derives_like(&self, other: &Self) -> bool {
+        self.searchable_attributes == other.searchable_attributes
+            && self.filterable_attributes == other.filterable_attributes
+            && self.sortable_attributes == other.sortable_attributes
+            && self.stop_words == other.stop_words
+    }
+}
+
+/// Whether a listed attribute is this one, or one that holds it (`a` holds `a.b`), or `*`.
+fn covers(listed: &str, name: &str) -> bool {
+    listed == "*" || name.strip_prefix(listed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl Default for IndexSettings {
+    /// Meilisearch's own defaults.
+    fn default() -> Self {
+        let all = || vec!["*".to_owned()];
+        let rules = ["words", "typo", "proximity", "attributeRank", "sort", "wordPosition", "exactness"];
+        Self {
+            searchable_attributes: all(),
+            displayed_attributes: all(),
+            filterable_attributes: Vec::new(),
+            sortable_attributes: Vec::new(),
+            ranking_rules: rules.map(str::to_owned).to_vec(),
+            stop_words: Vec::new(),
+            synonyms: BTreeMap::new(),
+            pagination: Pagination::default(),
+        }
+    }
+}
+
+impl Default for Pagination {
+    fn default() -> Self {
+        Self { max_total_hits: 1000 }
+    }
+}
+
+impl Default for FilterFeatures {
+    /// Meilisearch's own default for a rule.
+    fn default() -> Self {
+        Self { equality: true, comparison: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn settings(value: Value) -> IndexSettings {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn meilisearch_settings_are_read_and_written_back() {
+        let read = settings(json!({
+            "searchableAttributes": ["title"], "stopWords": ["the"], "typoTolerance": {"enabled": true},
+            "filterableAttributes": ["year", {"attributePatterns": ["*_id"], "features": {"facetSearch": false}}],
+            "pagination": {"maxTotalHits": 5}, "distinctAttribute": null,
+        }));
+        assert_eq!((read.pagination.max_total_hits, read.displayed_attributes.as_slice()), (5, &["*".to_owned()][..]));
+        assert_eq!(settings(serde_json::to_value(&read).unwrap()), read);
+    }
+}

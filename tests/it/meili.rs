@@ -1,0 +1,202 @@
+//! The Meilisearch side, against a real server or the double.
+
+use std::time::Duration;
+
+use crossfade::{
+    backend::{
+        SearchBackend, Settlement,
+        meili::{MeiliIndex, MeiliOptions, MeiliSettlement},
+    },
+    error::BackendErrorKind,
+    search::{FilterInput, FilterTerm, MatchingStrategy, Page, SearchQuery},
+    testing::meili::{Fault, Meili, Route},
+};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+async fn films(meili: &Meili) -> MeiliIndex {
+    let settings = json!({
+        "searchableAttributes": ["title"], "filterableAttributes": ["genre", "year"], "sortableAttributes": ["year"],
+        "stopWords": ["the"],
+    });
+    let documents: Vec<Value> =
+        [("Red moon", "drama", 3), ("Red sun", "noir", 2), ("Blue moon", "drama", 1), ("Red moon", "noir", 4)]
+            .iter()
+            .zip(1..)
+            .map(|((title, genre, year), id)| json!({"year": year, "id": id, "title": title, "genre": genre}))
+            .collect();
+    let uid = meili.index("side", &settings, &documents).await.unwrap();
+    MeiliOptions::new(meili.url(), Some(meili.key())).unwrap().index(uid)
+}
+
+async fn found(index: &MeiliIndex, query: SearchQuery) -> (Vec<String>, u64) {
+    let hits = index.search(&query).await.unwrap();
+    (hits.ids().iter().map(ToString::to_string).collect(), hits.total)
+}
+
+fn expect(ids: &[&str], total: u64) -> (Vec<String>, u64) {
+    (ids.iter().map(|id| (*id).to_owned()).collect(), total)
+}
+
+#[tokio::test]
+async fn every_part_of_a_query_is_asked() {
+    let meili = Meili::start().await.unwrap();
+    let index = films(&meili).await;
+    let red = || SearchQuery::new("red moon");
+    assert_eq!(found(&index, red()).await, expect(&["1", "4", "2"], 3));
+    let all = SearchQuery { matching: MatchingStrategy::All, ..red() };
+    assert_eq!(found(&index, all).await, expect(&["1", "4"], 2));
+    let window = SearchQuery { page: Page::Window { offset: 1, limit: 1 }, ..red() };
+    assert_eq!(found(&index, window).await, expect(&["4"], 3));
+    let numbered = SearchQuery { page: Page::Numbered { page: 2, hits_per_page: 2 }, ..red() };
+    assert_eq!(found(&index, numbered).await, expect(&["2"], 3));
+    let sorted = SearchQuery { sort: vec!["year:desc".to_owned()], ..SearchQuery::default() };
+    assert_eq!(found(&index, sorted).await, expect(&["4", "1", "2", "3"], 4));
+    let expression = FilterInput::Expression("genre = noir AND year > 2".to_owned());
+    assert_eq!(found(&index, SearchQuery { filter: Some(expression), ..red() }).await, expect(&["4"], 1));
+    let either = FilterTerm::AnyOf(vec!["year = 2".to_owned(), "year = 3".to_owned()]);
+    let list = FilterInput::AllOf(vec![FilterTerm::Expression("genre = drama".to_owned()), either]);
+    assert_eq!(found(&index, SearchQuery { filter: Some(list), ..red() }).await, expect(&["1"], 1));
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn ids_are_read_although_the_key_was_not_asked_for() {
+    let meili = Meili::start().await.unwrap();
+    let index = films(&meili).await;
+    for (retrieve, shown) in [
+        (None, r#"{"year":2,"id":2,"title":"Red sun","genre":"noir"}"#),
+        (Some(vec!["*"]), r#"{"year":2,"id":2,"title":"Red sun","genre":"noir"}"#),
+        (Some(vec!["title"]), r#"{"title":"Red sun"}"#),
+        (Some(vec![]), "{}"),
+        (Some(vec!["id"]), r#"{"id":2}"#),
+    ] {
+        let retrieve = retrieve.map(|fields| fields.into_iter().map(str::to_owned).collect());
+        let hits = index.search(&SearchQuery { retrieve, ..SearchQuery::new("sun") }).await.unwrap();
+        assert_eq!(hits.hits[0].id.as_str(), "2");
+        assert_eq!(serde_json::to_string(&hits.hits[0].document).unwrap(), shown);
+    }
+    let path = format!("/indexes/{}/settings", index.uid());
+    meili.write(Method::PATCH, &path, Some(&json!({"displayedAttributes": ["title"]}))).await.unwrap();
+    let error = index.search(&SearchQuery::new("sun")).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unsupported, "{error}");
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_target_can_be_built_from_settings_and_documents() {
+    let meili = Meili::start().await.unwrap();
+    let index = films(&meili).await;
+    let settings = index.settings().await.unwrap();
+    assert_eq!(
+        (settings.searchable_attributes.as_slice(), settings.stop_words.as_slice()),
+        (&["title".to_owned()][..], &["the".to_owned()][..])
+    );
+    assert!(settings.has_facet("genre") && settings.has_facet("year") && !settings.has_facet("title"));
+    assert_eq!(index.primary_key().await.unwrap().as_deref(), Some("id"));
+    let page = index.documents_in_order(1, 2).await.unwrap();
+    let ids: Vec<&str> = page.documents.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!((ids, page.total), (vec!["2", "3"], 4));
+    let document = serde_json::to_string(&page.documents[0].1).unwrap();
+    assert_eq!(document, r#"{"year":2,"id":2,"title":"Red sun","genre":"noir"}"#);
+    assert!(index.documents_in_order(4, 2).await.unwrap().documents.is_empty());
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn failures_have_their_kinds_and_never_show_the_key() {
+    let meili = Meili::start().await.unwrap();
+    let index = films(&meili).await;
+    let on = |uid: &str| SearchQuery { index: Some(uid.into()), ..SearchQuery::new("x") };
+    let filter =
+        |text: &str| SearchQuery { filter: Some(FilterInput::Expression(text.to_owned())), ..SearchQuery::default() };
+    for (query, kind) in [
+        (on("none"), BackendErrorKind::IndexNotFound),
+        (on("../keys"), BackendErrorKind::IndexNotFound),
+        (on(""), BackendErrorKind::IndexNotFound),
+        (filter("title = x"), BackendErrorKind::InvalidQuery),
+        (filter("genre ="), BackendErrorKind::InvalidQuery),
+        (SearchQuery { sort: vec!["title:asc".to_owned()], ..SearchQuery::default() }, BackendErrorKind::InvalidQuery),
+    ] {
+        assert_eq!(index.search(&query).await.unwrap_err().kind(), kind, "{query:?}");
+    }
+    let stranger = MeiliOptions::new(meili.url(), Some("hunter22hunter22")).unwrap().index(index.uid());
+    let unauthorized = stranger.search(&SearchQuery::new("x")).await.unwrap_err();
+    assert_eq!(unauthorized.kind(), BackendErrorKind::Unauthorized);
+    // Nobody listens on the discard port.
+    let nowhere =
+        MeiliOptions::new("http://someone:hunter22@127.0.0.1:9", Some("hunter22hunter22")).unwrap().index("x");
+    let unavailable = nowhere.search(&SearchQuery::new("x")).await.unwrap_err();
+    assert_eq!(unavailable.kind(), BackendErrorKind::Unavailable);
+    let unsendable = MeiliOptions::new(meili.url(), Some("hunter22\n")).unwrap_err();
+    assert_eq!(unsendable.kind(), BackendErrorKind::Unauthorized);
+    for error in [&unauthorized, &unavailable, &unsendable] {
+        assert!(!format!("{error} {error:?}").contains("hunter22"), "{error} {error:?}");
+    }
+    assert!(!format!("{stranger:?} {nowhere:?}").contains("hunter22"));
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_answer_is_a_timeout_or_an_outage() {
+    let meili = Meili::start().await.unwrap();
+    let Some(double) = meili.double() else { return };
+    let uid = films(&meili).await.uid().to_owned();
+    let options = MeiliOptions::new(meili.url(), Some(meili.key())).unwrap();
+    let index = options.timeout(Duration::from_millis(200)).index(uid);
+    index.search(&SearchQuery::new("x")).await.unwrap();
+    let answer = |status, code: &str| Fault::Answer { status, code: code.to_owned() };
+    for (fault, kind) in [
+        (Fault::Hang, BackendErrorKind::Timeout),
+        (Fault::Drop, BackendErrorKind::Unavailable),
+        (answer(StatusCode::INTERNAL_SERVER_ERROR, "internal"), BackendErrorKind::Internal),
+    ] {
+        double.fail_always(Route::Search, fault.clone());
+        assert_eq!(index.search(&SearchQuery::new("x")).await.unwrap_err().kind(), kind, "{fault:?}");
+        double.heal(Route::Search);
+    }
+    double.go_down().await;
+    assert_eq!(index.search(&SearchQuery::new("x")).await.unwrap_err().kind(), BackendErrorKind::Unavailable);
+    double.come_back().await.unwrap();
+    index.search(&SearchQuery::new("x")).await.unwrap();
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_index_is_unsettled_while_a_task_is_under_way() {
+    let meili = Meili::start().await.unwrap();
+    let index = films(&meili).await;
+    let other = films(&meili).await;
+    let probe = MeiliSettlement::new(index.clone()).interval(Duration::ZERO);
+    assert_eq!(probe.settled(None).await, Some(true));
+    assert_eq!(probe.settled(Some("../keys")).await, None);
+    if let Some(double) = meili.double() {
+        double.pause_tasks();
+        let path = format!("/indexes/{}/documents", index.uid());
+        let write = meili.client().call(Method::POST, &path, Some(&json!([{"id": 9}])));
+        let task = meili.client().send(write).await.unwrap().json()["taskUid"].as_u64().unwrap();
+        assert_eq!(probe.settled(None).await, Some(false));
+        assert_eq!(probe.settled(Some(other.uid())).await, Some(true));
+        double.resume_tasks();
+        meili.wait(task).await.unwrap();
+        assert_eq!(probe.settled(None).await, Some(true));
+        double.fail_always(Route::Tasks, Fault::Drop);
+        assert_eq!(probe.settled(None).await, None);
+    }
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_about_tasks_holds_for_the_interval() {
+    let meili = Meili::start().await.unwrap();
+    let Some(double) = meili.double() else { return };
+    let index = films(&meili).await;
+    let before = double.requests(Route::Tasks);
+    let probe = MeiliSettlement::new(index.clone()).interval(Duration::from_secs(600));
+    let answers = futures_util::future::join_all((0..50).map(|_| probe.settled(None))).await;
+    assert!(answers.iter().all(|answer| *answer == Some(true)));
+    assert_eq!(double.requests(Route::Tasks), before + 1);
+    probe.settled(Some("another")).await;
+    assert_eq!(double.requests(Route::Tasks), before + 2);
+    meili.close().await.unwrap();
+}
