@@ -38,10 +38,13 @@
 //! let flags = Flags { write_mode: WriteMode::Dual, read_backend: ReadBackend::Pg, ..Flags::default() };
 //! let service = ServiceBuilder::new()
 //!     .layer(DecideLayer::new(PlanHandle::fixed(flags), Typed))
+//!     .map_response(|answered: Answered<SearchHits>| {
+//!         assert_eq!(answered.by, Side::Meili);
+//!         answered.response
+//!     })
 //!     .layer(RouteLayer::new(Typed, Arc::new(Down)))
 //!     .service(service_fn(|_: SearchQuery| async { Ok::<_, BackendError>(SearchHits::default()) }));
-//! let answered = service.oneshot(SearchQuery::new("hello")).await.unwrap();
-//! assert_eq!(answered.by, Side::Meili);
+//! service.oneshot(SearchQuery::new("hello")).await.unwrap();
 //! # }
 //! ```
 //!

@@ -26,7 +26,8 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 //! let records = Records::default();
-//! let (source, target) = (Arc::new(MemoryIndex::new(Side::Meili)), Arc::new(MemoryIndex::new(Side::Pg)));
+//! let side = |side| Arc::new(MemoryIndex::new(side, &["title"]));
+//! let (source, target) = (side(Side::Meili), side(Side::Pg));
 //! let (queue, worker) = shadow::pair(ShadowPolicy::default(), source, target, None, Arc::new(records.clone()));
 //! let flags = Flags { write_mode: WriteMode::Dual, shadow_sample_rate: Percent::HUNDRED, ..Flags::default() };
 //! let service = ServiceBuilder::new()
