@@ -185,9 +185,9 @@ async fn words_and_values_are_found_through_the_indexes() {
     let documents: Vec<Value> = (0..4000)
         .map(|n| json!({"id": n, "title": format!("film number{n}"), "genre": format!("g{}", n % 500)}))
         .collect();
-    ground.index(json!({"filterableAttributes": ["genre"]}), &documents).await;
+    let index = ground.index(json!({"filterableAttributes": ["genre"]}), &documents).await;
+    index.analyze().await.unwrap();
     let mut psql = ground.psql().await;
-    sqlx::query("ANALYZE search_documents").execute(&mut psql).await.unwrap();
     for (condition, expected) in [
         ("d.words @@ 'number77'::tsquery", "search_documents_words"),
         ("d.words @@ '''number77'':*'::tsquery", "search_documents_words"),
