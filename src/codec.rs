@@ -8,9 +8,9 @@
 //! needed of the request, [`Codec::observe`] lets the response pass and keeps what is needed of it. Parsing
 //! ([`Codec::decode`], [`Codec::ids`]) happens in the shadow worker, and on the response path only when PostgreSQL answers.
 
-use std::{borrow::Cow, fmt, future::Future, sync::Arc};
+use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     document::DocumentId,
@@ -48,8 +48,8 @@ pub trait Codec<Req, Res>: Clone + Send + Sync + 'static {
     /// Reads the ids that were shown, best first.
     fn ids(&self, answer: Self::Answer) -> Result<Vec<DocumentId>, CodecError>;
 
-    /// Makes the response the wrapped service would have given for these hits.
-    fn encode(&self, query: &SearchQuery, hits: SearchHits) -> Res;
+    /// Makes the response the wrapped service would have given for these hits; `took` is how long the search took.
+    fn encode(&self, query: &SearchQuery, hits: SearchHits, took: Duration) -> Res;
 }
 
 /// How a service says that a search failed on PostgreSQL when Meilisearch can no longer stand in.
@@ -67,6 +67,8 @@ pub enum CodecError {
     Malformed(String),
     /// It asks for something the other side does not offer; the name of the parameter.
     Unsupported(String),
+    /// It is none of the codec's business, for example a write on the same router. Not counted anywhere.
+    NotASearch,
 }
 
 /// What became of the primary read, as far as a comparison needs to know.
@@ -84,11 +86,15 @@ pub enum Observed<A> {
 
 /// Where [`Codec::observe`] reports to, once. Dropping it unused reports [`Observed::Cancelled`].
 #[derive(Debug)]
-pub struct Observer<A>(Option<oneshot::Sender<Observed<A>>>);
+pub struct Observer<A> {
+    started: Instant,
+    latency: Duration,
+    sender: oneshot::Sender<(Observed<A>, Duration)>,
+}
 
 /// The other end of an [`Observer`].
 #[derive(Debug)]
-pub struct Observation<A>(oneshot::Receiver<Observed<A>>);
+pub struct Observation<A>(oneshot::Receiver<(Observed<A>, Duration)>);
 
 /// The codec of a service that speaks [`SearchQuery`] and [`SearchHits`] already.
 ///
@@ -97,25 +103,28 @@ pub struct Observation<A>(oneshot::Receiver<Observed<A>>);
 pub struct Typed;
 
 impl<A> Observer<A> {
-    /// An observer and its other end.
-    pub fn pair() -> (Self, Observation<A>) {
+    /// An observer of a request that started at `started`, and its other end.
+    pub fn pair(started: Instant) -> (Self, Observation<A>) {
         let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), Observation(receiver))
+        (Self { started, latency: Duration::ZERO, sender }, Observation(receiver))
     }
 
-    /// Reports; nothing is reported twice.
-    pub fn report(mut self, observed: Observed<A>) {
-        if let Some(sender) = self.0.take() {
-            // The worker may have given up on this pair: then nobody wants to know.
-            let _ = sender.send(observed);
-        }
+    /// Takes the latency: the response is there, though its body may still be on the way.
+    pub fn answered(&mut self) {
+        self.latency = self.started.elapsed();
+    }
+
+    /// Reports how it ended.
+    pub fn report(self, observed: Observed<A>) {
+        // The worker may have given up on this pair: then nobody wants to know.
+        let _ = self.sender.send((observed, self.latency));
     }
 }
 
 impl<A> Observation<A> {
-    /// Waits for the report.
-    pub async fn wait(self) -> Observed<A> {
-        self.0.await.unwrap_or(Observed::Cancelled)
+    /// Waits for the report and the latency of the response.
+    pub async fn wait(self) -> (Observed<A>, Duration) {
+        self.0.await.unwrap_or((Observed::Cancelled, Duration::ZERO))
     }
 }
 
@@ -149,7 +158,7 @@ impl Codec<SearchQuery, SearchHits> for Typed {
         Ok(answer.ids())
     }
 
-    fn encode(&self, _query: &SearchQuery, hits: SearchHits) -> SearchHits {
+    fn encode(&self, _query: &SearchQuery, hits: SearchHits, _took: Duration) -> SearchHits {
         hits
     }
 }
@@ -166,6 +175,7 @@ impl fmt::Display for CodecError {
             Self::TooLarge => f.write_str("the body is larger than the codec's limit"),
             Self::Malformed(why) => write!(f, "not a search in the configured shape: {why}"),
             Self::Unsupported(what) => write!(f, "`{what}` is not offered by the other side"),
+            Self::NotASearch => f.write_str("not a search request"),
         }
     }
 }

@@ -1,4 +1,24 @@
-//! Tower layers that carry a live search service from Meilisearch to PostgreSQL.
+//! Tower layers that carry a live search service from Meilisearch to PostgreSQL, in the process that serves it.
+//!
+//! Start at [`migration`], which puts the parts together; `examples/search_service.rs` is a whole service, `cargo drill`
+//! rehearses the migration on real data. The read layers from the outside in:
+//!
+//! - [`decide`]: one request sees one [`plan`](plan::Plan). Loads it, draws the sample, finds the side that answers.
+//! - [`shadow`]: a sampled read is also asked of the other side, off the response path, and compared.
+//! - [`route`]: asks the side that answers; when PostgreSQL fails, Meilisearch answers the same request.
+//!
+//! They are generic over the wrapped service and a [`codec`]: `Typed` for services that speak [`search`]'s types, the codecs
+//! of `http` for axum routes. A side is anything that implements [`backend::SearchBackend`].
+//!
+//! # Features
+//!
+//! | feature | |
+//! | --- | --- |
+//! | `http` (default) | layers on axum routes |
+//! | `meili` (default) | the Meilisearch side |
+//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log |
+//! | `cli` | the `crossfade` program |
+//! | `test-util` | a throwaway PostgreSQL cluster and a Meilisearch double |
 
 // Words.
 pub mod document;

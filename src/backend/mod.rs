@@ -37,9 +37,9 @@ pub trait SearchBackend: Send + Sync + 'static {
     }
 }
 
-/// Knows whether an index of the source has writes that are accepted but not yet carried out. A comparison made
-/// meanwhile says nothing about quality.
+/// Tells whether writes to an index are still under way: comparing then shows the delay of a write, not a difference
+/// between the sides.
 pub trait Settlement: Send + Sync + 'static {
-    /// Whether the index (`None`: the one it was made for) has none under way; `None` if that cannot be found out.
+    /// Whether `index` (`None`: the default one) has no unfinished write; `None` if that cannot be told right now.
     fn settled<'a>(&'a self, index: Option<&'a str>) -> BoxFuture<'a, Option<bool>>;
 }

@@ -1,8 +1,8 @@
 //! The flags: their names, their values, their defaults. What combinations are allowed is in the rules.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-use super::Percent;
+use super::{Percent, Refusal};
 
 /// The names of the flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +65,23 @@ impl Flag {
             Self::ShadowSampleRate => "shadow_sample_rate",
         }
     }
+
+    /// What it may be set to, in words.
+    pub fn values(self) -> &'static str {
+        match self {
+            Self::WriteMode => "meili_only, dual or pg_only",
+            Self::ReadBackend => "meili or pg",
+            Self::ReadPgPercent | Self::ShadowSampleRate => "a number from 0 to 100 with at most four decimals",
+        }
+    }
+}
+
+impl FromStr for Flag {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<Self, Refusal> {
+        Self::ALL.into_iter().find(|flag| flag.name() == name).ok_or_else(|| Refusal::unknown_flag(name))
+    }
 }
 
 impl Default for Flags {
@@ -87,6 +104,10 @@ impl WriteMode {
             Self::PgOnly => "pg_only",
         }
     }
+
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        [Self::MeiliOnly, Self::Dual, Self::PgOnly].into_iter().find(|mode| mode.as_str() == text)
+    }
 }
 
 impl ReadBackend {
@@ -96,6 +117,10 @@ impl ReadBackend {
             Self::Meili => "meili",
             Self::Pg => "pg",
         }
+    }
+
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        [Self::Meili, Self::Pg].into_iter().find(|backend| backend.as_str() == text)
     }
 }
 

@@ -3,15 +3,28 @@
 //! [`Plan`] is small and `Copy`; [`PlanHandle`] holds the current one behind an arc-swap, so that reading it costs a
 //! few nanoseconds and a change takes effect with the next request.
 
+mod file;
+mod flag_set;
 mod flags;
 mod handle;
+mod last_good;
+mod merge;
 mod percent;
 mod phase;
+pub mod rules;
+mod source;
+mod state;
+mod watch;
 
+pub use file::FlagFile;
+pub use flag_set::FlagSet;
 pub use flags::{Flag, Flags, ReadBackend, WriteMode};
 pub use handle::PlanHandle;
 pub use percent::{Percent, PercentError};
 pub use phase::Phase;
+pub use rules::{Refusal, Rule};
+pub use source::{FlagReading, FlagSource, FlagSourceError};
+pub use watch::{Flagging, PlanWatcher};
 
 use crate::error::Side;
 

@@ -1,7 +1,102 @@
 //! Compares a sampled share of reads with the other side, off the response path.
+//!
+//! [`Shadow`] wraps a service that answers [`Decided`](crate::decide::Decided) requests, usually
+//! [`Route`](crate::route::Route). For a sampled one it keeps what the [codec](crate::codec::Codec) needs, sends it to
+//! the [`ShadowWorker`] and calls the inner service at once: both sides are asked at the same time, and the response waits
+//! for nobody. The worker decodes, asks the side that does *not* answer, waits until the primary has answered, compares
+//! and tells a [`ShadowSink`].
+//!
+//! # What it promises
+//!
+//! - The error type is the inner service's; nothing that happens in the worker reaches a response.
+//! - The queue is bounded, and so are the pairs under way ([`ShadowPolicy`]). What cannot be taken is dropped.
+//! - Every sampled read ends in exactly one [`Outcome`], drops included.
+//! - Readiness is the inner service's: nothing is reserved on the other side.
+//!
+//! # Examples
+//!
+//! A source and a target in memory; every read is compared:
+//!
+//! ```
+//! # #[cfg(feature = "test-util")] {
+//! use std::{convert::Infallible, sync::Arc};
+//! use crossfade::{backend::memory::MemoryIndex, codec::Typed, decide::{Answered, DecideLayer, Decided}, error::Side};
+//! use crossfade::{plan::*, search::*, shadow::{self, ShadowPolicy}, testing::Records};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let records = Records::default();
+//! let (source, target) = (Arc::new(MemoryIndex::new(Side::Meili)), Arc::new(MemoryIndex::new(Side::Pg)));
+//! let (queue, worker) = shadow::pair(ShadowPolicy::default(), source, target, None, Arc::new(records.clone()));
+//! let flags = Flags { write_mode: WriteMode::Dual, shadow_sample_rate: Percent::HUNDRED, ..Flags::default() };
+//! let service = ServiceBuilder::new()
+//!     .layer(DecideLayer::new(PlanHandle::fixed(flags), Typed))
+//!     .layer(queue.layer(Typed, "typed"))
+//!     .service(service_fn(|_: Decided<SearchQuery>| async {
+//!         Ok::<_, Infallible>(Answered { by: Side::Meili, response: SearchHits::default() })
+//!     }));
+//! drop(queue);
+//! service.oneshot(SearchQuery::new("hello")).await.unwrap();
+//! worker.run(std::future::pending()).await; // ends when all layers are gone
+//! assert_eq!(records.taken().len(), 1);
+//! # });
+//! # }
+//! ```
+//!
+//! Tighter bounds for a small machine:
+//!
+//! ```
+//! use std::time::Duration;
+//! use crossfade::shadow::ShadowPolicy;
+//! let policy = ShadowPolicy { concurrency: 4, queue: 16, deadline: Duration::from_millis(500), ..Default::default() };
+//! # assert_eq!(policy.concurrency, 4);
+//! ```
 
+mod future;
+mod layer;
 mod outcome;
+mod pair;
 mod record;
+mod service;
+mod ticket;
+mod worker;
 
+use std::time::Duration;
+
+pub use future::ShadowFuture;
+pub use layer::{ShadowLayer, ShadowQueue, pair};
 pub use outcome::Outcome;
 pub use record::{Leg, ShadowRecord, ShadowSink};
+pub use service::Shadow;
+pub use worker::{Drained, ShadowWorker};
+
+/// The bounds of the shadow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShadowPolicy {
+    /// Pairs under way at a time. More than the other side's shadow pool has connections wait there, inside the
+    /// deadline.
+    pub concurrency: usize,
+    /// Pairs that may wait for one of these places; the next is `dropped_queue_full`.
+    pub queue: usize,
+    /// A pair that has waited longer is `dropped_late`: it would no longer be concurrent.
+    pub max_queue_wait: Duration,
+    /// How long the compared side may take.
+    pub deadline: Duration,
+    /// How long a place is held for the primary, after which the pair is a `primary_error`.
+    pub primary_deadline: Duration,
+    /// How long pairs under way may go on after a stop.
+    pub drain: Duration,
+}
+
+impl Default for ShadowPolicy {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            queue: 64,
+            max_queue_wait: Duration::from_millis(100),
+            deadline: Duration::from_secs(2),
+            primary_deadline: Duration::from_secs(10),
+            drain: Duration::from_secs(5),
+        }
+    }
+}

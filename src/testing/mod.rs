@@ -2,6 +2,8 @@
 
 pub mod meili;
 pub mod postgres;
+mod records;
 
 pub use meili::{Meili, MeiliDouble};
 pub use postgres::{TestDatabase, TestPostgres, TestPostgresError};
+pub use records::Records;

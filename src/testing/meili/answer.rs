@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     error::ApiError,
-    question::{Question, check_filter, check_sort, quoted},
+    expressions::{check_filter, check_sort, quoted},
+    question::Question,
     state::{Data, Index, Recording, Shared},
 };
 use crate::{
@@ -64,7 +65,7 @@ fn rank(data: &Data, uid: &str, question: &Question) -> Result<Slice, ApiError> 
     let index = data.index(uid)?;
     let prefix = format!("Index `{uid}`: ");
     if let Some(filter) = &question.filter {
-        check_filter(filter, &quoted(filter), &index.settings.filterable(), "invalid_search_filter")
+        check_filter(filter, &[quoted(filter)], &index.settings.filterable(), "invalid_search_filter")
             .map_err(|error| error.prefixed(&prefix))?;
     }
     check_sort(&question.sort, &index.settings.sortable(), "invalid_search_sort")

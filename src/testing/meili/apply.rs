@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{
     error::ApiError,
+    expressions::{check_filter, expressions},
     ids,
-    question::check_filter,
     state::{Data, Index, Shared},
     task::{Deletion, Method, Work},
 };
@@ -72,15 +72,14 @@ fn add(
     method: Method,
 ) -> Result<usize, ApiError> {
     let count = documents.len();
+    // An index that is not there is made, even if the documents are refused.
+    shared.write().indexes.entry(uid.to_owned()).or_insert_with(|| Index::new(None));
     let (primary_key, prepared) = {
         let data = shared.read();
-        let index = data.indexes.get(uid);
-        let own = index.and_then(|index| index.primary_key.as_deref());
-        let primary_key = ids::primary_key(own, asked_key, documents.first(), uid)?;
-        let none = Store::new(None);
-        let store = index.map_or(&none, |index| &index.store);
+        let index = data.index(uid)?;
+        let primary_key = ids::primary_key(index.primary_key.as_deref(), asked_key, documents.first())?;
         let prepared = match &primary_key {
-            Some(key) => prepare(store, documents, key, method)?,
+            Some(key) => prepare(&index.store, documents, key, method)?,
             None => Vec::new(),
         };
         (primary_key, prepared)
@@ -126,8 +125,8 @@ fn delete(data: &mut Data, uid: &str, deletion: Deletion) -> Result<usize, ApiEr
     let ids = match deletion {
         Deletion::Ids(ids) => ids,
         Deletion::Filter { filter, original } => {
-            let shown = original.as_str().map_or_else(|| filter.to_string(), str::to_owned);
-            check_filter(&filter, &shown, &index.settings.filterable(), "invalid_document_filter")?;
+            check_filter(&filter, &expressions(&original), &index.settings.filterable(), "invalid_document_filter")
+                .map_err(|error| error.prefixed(&format!("Index `{uid}`: ")))?;
             let matching = index.store.iter().filter(|(_, document)| filter.matches(document));
             matching.map(|(id, _)| id.clone()).collect()
         }

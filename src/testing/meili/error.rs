@@ -58,13 +58,20 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "invalid_api_key", "The provided API key is invalid.")
     }
 
-    pub(super) fn malformed(why: impl std::fmt::Display) -> Self {
-        Self::bad_request("malformed_payload", format!("The `json` payload provided is malformed. `{why}`."))
+    /// `format` as the route in question writes it.
+    pub(super) fn malformed(format: &str, why: impl std::fmt::Display) -> Self {
+        Self::bad_request("malformed_payload", format!("The {format} payload provided is malformed. `{why}`."))
     }
 
     /// The same error said of a part of the request.
     pub(super) fn prefixed(mut self, prefix: &str) -> Self {
         self.message.insert_str(0, prefix);
+        self
+    }
+
+    /// The same error where Meilisearch answers 400 whatever is wrong.
+    pub(super) fn into_bad_request(mut self) -> Self {
+        self.status = StatusCode::BAD_REQUEST;
         self
     }
 

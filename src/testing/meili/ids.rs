@@ -39,15 +39,14 @@ pub(super) fn primary_key(
     own: Option<&str>,
     asked: Option<&str>,
     first: Option<&Document>,
-    index: &str,
 ) -> Result<Option<String>, ApiError> {
     match (own, asked) {
         (Some(own), Some(asked)) if own != asked => {
-            let message = format!("Index `{index}`: Index already has a primary key: `{own}`.");
+            let message = format!("Index already has a primary key: `{own}`.");
             Err(ApiError::bad_request("index_primary_key_already_exists", message))
         }
         (Some(key), _) | (None, Some(key)) => Ok(Some(key.to_owned())),
-        (None, None) => first.map(infer).transpose().map_err(|error| error.prefixed(&format!("Index `{index}`: "))),
+        (None, None) => first.map(infer).transpose(),
     }
 }
 

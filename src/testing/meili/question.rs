@@ -1,13 +1,18 @@
-//! Reads a search request, and refuses what the index's settings do not allow.
+//! Reads a search request.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{error::ApiError, fields::Fields};
+use super::{
+    error::ApiError,
+    expressions::{read_filter, read_sort},
+    fields::Fields,
+    parameters::{check_parameters, number},
+};
 use crate::{
-    filter::{Condition, Filter},
-    search::{FilterInput, MatchingStrategy, Page},
+    filter::Filter,
+    search::{MatchingStrategy, Page},
     sort::SortCriterion,
 };
 
@@ -45,6 +50,40 @@ const KNOWN: [&str; 30] = [
     "showPerformanceDetails",
 ];
 
+/// The parameters a search by `GET` may have, in Meilisearch's order.
+const KNOWN_PARAMETERS: [&str; 30] = [
+    "q",
+    "offset",
+    "limit",
+    "page",
+    "hitsPerPage",
+    "attributesToRetrieve",
+    "attributesToCrop",
+    "cropLength",
+    "cropMarker",
+    "attributesToHighlight",
+    "highlightPreTag",
+    "highlightPostTag",
+    "showMatchesPosition",
+    "filter",
+    "sort",
+    "distinct",
+    "facets",
+    "matchingStrategy",
+    "attributesToSearchOn",
+    "rankingScoreThreshold",
+    "locales",
+    "hybridEmbedder",
+    "hybridSemanticRatio",
+    "vector",
+    "retrieveVectors",
+    "personalizeUserContext",
+    "useNetwork",
+    "showRankingScore",
+    "showRankingScoreDetails",
+    "showPerformanceDetails",
+];
+
 /// A search, read.
 #[derive(Debug)]
 pub(super) struct Question {
@@ -60,10 +99,23 @@ pub(super) struct Question {
 impl Question {
     /// Reads a body.
     pub(super) fn read(body: Value) -> Result<Self, ApiError> {
-        let mut fields = Fields::new(body, &KNOWN)?;
+        Self::from_fields(Fields::new(body, "", &KNOWN)?)
+    }
+
+    /// Reads one query of several, the one at `place`; the index it is for comes first.
+    pub(super) fn read_part(body: Value, place: &str) -> Result<(String, Self), ApiError> {
+        let known: Vec<&str> = ["indexUid"].into_iter().chain(KNOWN).chain(["federationOptions"]).collect();
+        let mut fields = Fields::new(body, place, &known)?;
+        let uid = fields.text("indexUid", "invalid_index_uid")?;
+        let missing =
+            || ApiError::bad_request("missing_index_uid", format!("Missing field `indexUid` inside `{place}`"));
+        Ok((uid.ok_or_else(missing)?, Self::from_fields(fields)?))
+    }
+
+    fn from_fields(mut fields: Fields) -> Result<Self, ApiError> {
         let text = fields.text("q", "invalid_search_q")?.unwrap_or_default();
-        let offset = fields.count("offset", "invalid_search_offset")?.unwrap_or(0);
-        let limit = fields.count("limit", "invalid_search_limit")?.unwrap_or(20);
+        let offset = fields.count_or("offset", "invalid_search_offset", 0)?;
+        let limit = fields.count_or("limit", "invalid_search_limit", 20)?;
         let page = fields.count("page", "invalid_search_page")?;
         let hits_per_page = fields.count("hitsPerPage", "invalid_search_hits_per_page")?;
         let page = match (page, hits_per_page) {
@@ -84,44 +136,32 @@ impl Question {
     }
 
     /// Reads the parameters of a `GET`.
-    pub(super) fn from_parameters(parameters: HashMap<String, String>) -> Result<Self, ApiError> {
+    pub(super) fn from_parameters(parameters: &HashMap<String, String>) -> Result<Self, ApiError> {
+        check_parameters(parameters, &KNOWN_PARAMETERS)?;
         let mut body = Map::new();
         for (name, text) in parameters {
             let value = match name.as_str() {
                 "attributesToRetrieve" | "sort" => text.split(',').map(str::trim).collect(),
-                "q" | "matchingStrategy" => Value::String(text),
+                "offset" => json!(number(parameters, name, "invalid_search_offset", 0)?),
+                "limit" => json!(number(parameters, name, "invalid_search_limit", 20)?),
+                "page" => json!(number(parameters, name, "invalid_search_page", 1)?),
+                "hitsPerPage" => json!(number(parameters, name, "invalid_search_hits_per_page", 20)?),
                 // A list may be given as JSON; anything else is an expression.
-                "filter" => serde_json::from_str(&text).ok().filter(Value::is_array).unwrap_or(Value::String(text)),
-                _ => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+                "filter" => serde_json::from_str(text).ok().filter(Value::is_array).unwrap_or_else(|| json!(text)),
+                "showRankingScore" => json!(text == "true"),
+                _ => json!(text),
             };
-            body.insert(name, value);
+            body.insert(name.clone(), value);
         }
-        Self::read(Value::Object(body))
+        // What only a `GET` knows is not imitated anyway.
+        let known: Vec<&str> = KNOWN.into_iter().chain(KNOWN_PARAMETERS).collect();
+        Self::from_fields(Fields::new(Value::Object(body), "", &known)?)
     }
 
     /// Whether nothing but the text decides which documents are found.
     pub(super) fn is_plain(&self) -> bool {
         self.filter.is_none() && self.sort.is_empty() && self.matching == MatchingStrategy::Last && !self.show_score
     }
-}
-
-/// Reads a filter.
-pub(super) fn read_filter(value: Value, code: &'static str) -> Result<Filter, ApiError> {
-    let input: FilterInput = serde_json::from_value(value).map_err(|_| {
-        ApiError::bad_request(code, "Invalid syntax for the filter parameter: expected a string or an array.")
-    })?;
-    Filter::parse(&input).map_err(|error| ApiError::bad_request(code, error.to_string()))
-}
-
-/// Reads sort criteria.
-pub(super) fn read_sort(texts: Option<Vec<String>>, code: &'static str) -> Result<Vec<SortCriterion>, ApiError> {
-    let read = |text: String| {
-        text.parse().map_err(|_| {
-            let message = format!("Invalid syntax for the sort parameter: expected expression ending by `:asc` or `:desc`, found `{text}`.");
-            ApiError::bad_request(code, message)
-        })
-    };
-    texts.unwrap_or_default().into_iter().map(read).collect()
 }
 
 fn read_matching(text: Option<String>) -> Result<MatchingStrategy, ApiError> {
@@ -133,67 +173,4 @@ fn read_matching(text: Option<String>) -> Result<MatchingStrategy, ApiError> {
             format!("Unknown value `{text}` at `.matchingStrategy`: expected one of `last`, `all`, `frequency`");
         ApiError::bad_request("invalid_search_matching_strategy", message)
     })
-}
-
-/// Refuses a filter on an attribute that is not filterable. `shown` is the text the message quotes and points into.
-pub(super) fn check_filter(
-    filter: &Filter,
-    shown: &str,
-    filterable: &[String],
-    code: &'static str,
-) -> Result<(), ApiError> {
-    let allowed = |attribute: &str| {
-        filterable.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => attribute.starts_with(start),
-            None => {
-                attribute == pattern
-                    || attribute.strip_prefix(pattern.as_str()).is_some_and(|rest| rest.starts_with('.'))
-            }
-        })
-    };
-    let attributes = filter.attributes();
-    let Some(refused) = attributes.into_iter().find(|attribute| !allowed(attribute)) else {
-        return Ok(());
-    };
-    let start = shown.find(refused).map_or(1, |at| shown[..at].chars().count() + 1);
-    let end = start + refused.chars().count();
-    let message = match listed(filterable) {
-        Some(names) => format!(
-            "Attribute `{refused}` is not filterable. Available filterable attribute patterns are: {names}.\n\
-             {start}:{end} {shown}"
-        ),
-        None => format!(
-            "Attribute `{refused}` is not filterable. This index does not have configured filterable attributes.\n\
-             {start}:{end} {shown}"
-        ),
-    };
-    Err(ApiError::bad_request(code, message))
-}
-
-/// Refuses a sort by a field that is not sortable.
-pub(super) fn check_sort(sort: &[SortCriterion], sortable: &[String], code: &'static str) -> Result<(), ApiError> {
-    let Some(SortCriterion { attribute, .. }) = sort.iter().find(|criterion| !sortable.contains(&criterion.attribute))
-    else {
-        return Ok(());
-    };
-    let available = match listed(sortable) {
-        Some(names) => format!("Available sortable attributes are: {names}."),
-        None => "This index does not have configured sortable attributes.".to_owned(),
-    };
-    Err(ApiError::bad_request(code, format!("Attribute `{attribute}` is not sortable. {available}")))
-}
-
-/// A filter as the search route quotes it in its errors: every word in quotation marks.
-pub(super) fn quoted(filter: &Filter) -> String {
-    match filter {
-        Filter::Condition { attribute, condition: Condition::Compare(comparison, literal) } => {
-            format!("\"{attribute}\" {comparison} \"{}\"", literal.0)
-        }
-        _ => filter.to_string(),
-    }
-}
-
-fn listed(names: &[String]) -> Option<String> {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -2,11 +2,40 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{error::ApiError, fields::describe};
+use super::{
+    error::ApiError,
+    fields::{describe, listed},
+};
 
 /// All settings of one index.
 #[derive(Clone, Debug)]
 pub(super) struct Settings(Map<String, Value>);
+
+/// The settings there are, in Meilisearch's order.
+const KNOWN: [&str; 22] = [
+    "displayedAttributes",
+    "searchableAttributes",
+    "filterableAttributes",
+    "sortableAttributes",
+    "foreignKeys",
+    "rankingRules",
+    "stopWords",
+    "nonSeparatorTokens",
+    "separatorTokens",
+    "dictionary",
+    "synonyms",
+    "distinctAttribute",
+    "proximityPrecision",
+    "typoTolerance",
+    "faceting",
+    "pagination",
+    "embedders",
+    "searchCutoffMs",
+    "localizedAttributes",
+    "facetSearch",
+    "prefixSearch",
+    "chat",
+];
 
 /// Settings that are lists of text, and the code of the error when they are not. Others are kept and shown unchecked.
 const LISTS: [(&str, &str); 5] = [
@@ -58,11 +87,12 @@ impl Default for Settings {
 impl Settings {
     /// Whether a change can be understood at all.
     pub(super) fn check(patch: &Map<String, Value>) -> Result<(), ApiError> {
-        let known = Self::default();
-        if let Some(name) = patch.keys().find(|name| !known.0.contains_key(*name)) {
-            let names: Vec<String> = known.0.keys().map(|name| format!("`{name}`")).collect();
-            let message = format!("Unknown field `{name}`: expected one of {}", names.join(", "));
+        if let Some(name) = patch.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+            let message = format!("Unknown field `{name}`: expected one of {}", listed(&KNOWN));
             return Err(ApiError::bad_request("bad_request", message));
+        }
+        if let Some(name) = ["foreignKeys", "chat"].into_iter().find(|name| patch.contains_key(*name)) {
+            return Err(ApiError::not_imitated(name));
         }
         for (name, code) in LISTS {
             match patch.get(name) {
@@ -81,16 +111,13 @@ impl Settings {
     pub(super) fn merge(&mut self, patch: &Map<String, Value>) {
         let defaults = Self::default();
         for (name, value) in patch {
-            let changed = match (value, self.0.get(name)) {
-                (Value::Null, _) => defaults.0.get(name).cloned().unwrap_or_default(),
-                (Value::Object(fields), Some(Value::Object(present))) if name != "synonyms" => {
-                    let mut present = present.clone();
-                    present.extend(fields.clone());
-                    Value::Object(present)
+            match (value, self.0.get_mut(name)) {
+                (Value::Null, Some(present)) => *present = defaults.0.get(name).cloned().unwrap_or_default(),
+                (Value::Object(fields), Some(Value::Object(present))) if name != "synonyms" => overlay(present, fields),
+                _ => {
+                    self.0.insert(name.clone(), value.clone());
                 }
-                _ => value.clone(),
-            };
-            self.0.insert(name.clone(), changed);
+            }
         }
     }
 
@@ -130,6 +157,17 @@ impl Settings {
     fn list(&self, name: &str) -> Vec<String> {
         let values = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
         values.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+}
+
+fn overlay(present: &mut Map<String, Value>, fields: &Map<String, Value>) {
+    for (name, value) in fields {
+        match (value, present.get_mut(name)) {
+            (Value::Object(fields), Some(Value::Object(present))) => overlay(present, fields),
+            _ => {
+                present.insert(name.clone(), value.clone());
+            }
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl Replay {
 
     /// The one place that says what may differ between two servers that behave alike: times, durations, ids of requests,
     /// sizes, the values of ranking scores; task uids are told in recorded numbers. A real server may have seen other
-    /// tasks and indexes.
+    /// tasks and indexes, and be another build of the same version.
     fn normalize(&self, value: &Value, name: &str, is_here: bool) -> Value {
         let number_of = |task: u64| match self.tasks.iter().find(|(_, here)| is_here && **here == task) {
             Some((recorded, _)) => json!(recorded),
@@ -176,6 +176,7 @@ impl Replay {
             }
             ("duration", Value::String(text)) if text.starts_with("PT") && text.ends_with('S') => json!("a duration"),
             ("requestUid", Value::String(text)) if text.len() == 36 => json!("an id"),
+            ("commitSha" | "commitDate", Value::String(_)) if self.is_real() => json!("a build"),
             ("processingTimeMs", Value::Number(_)) => json!("milliseconds"),
             ("rawDocumentDbSize" | "avgDocumentSize", Value::Number(_)) => json!("a size"),
             ("_rankingScore", Value::Number(_)) => json!("a score"),

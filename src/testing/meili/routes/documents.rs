@@ -9,20 +9,21 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::{Answer, App, JSON, Parameters, accept, content_type, json_body, list as list_parameter, number};
+use super::{Answer, App, JSON, Parameters, accept, check_payload, content_type, json_body};
 use crate::{
     backend::memory::{Ranking, retrieve},
     document::{Document, DocumentId},
-    filter::Filter,
+    filter::{Filter, facets},
     sort::SortCriterion,
     testing::meili::{
         error::ApiError,
+        expressions::{check_filter, check_sort, expressions, read_filter, read_sort},
         fields::Fields,
         ids,
-        question::{check_filter, check_sort, read_filter, read_sort},
+        parameters::{check_parameters, list as list_parameter, number},
         state::Shared,
         task::{Deletion, Method, Work},
     },
@@ -30,7 +31,7 @@ use crate::{
 
 const NDJSON: &str = "application/x-ndjson";
 const CSV: &str = "text/csv";
-const FETCH_FIELDS: [&str; 7] = ["offset", "limit", "fields", "retrieveVectors", "ids", "filter", "sort"];
+const FETCH_FIELDS: [&str; 8] = ["offset", "limit", "fields", "retrieveVectors", "ids", "filter", "sort", "useNetwork"];
 
 /// Which documents are listed, and how.
 struct Listing {
@@ -38,7 +39,7 @@ struct Listing {
     limit: usize,
     fields: Option<Vec<String>>,
     ids: Option<HashSet<DocumentId>>,
-    filter: Option<(Filter, String)>,
+    filter: Option<(Filter, Vec<String>)>,
     sort: Vec<SortCriterion>,
 }
 
@@ -54,31 +55,28 @@ pub(super) async fn show(
 }
 
 pub(super) async fn list(State(shared): App, Path(uid): Path<String>, Query(parameters): Parameters) -> Answer {
+    check_parameters(&parameters, &FETCH_FIELDS)?;
     let filter = parameters.get("filter").map(|text| json!(text));
     let listing = Listing {
         offset: number(&parameters, "offset", "invalid_document_offset", 0)?,
         limit: number(&parameters, "limit", "invalid_document_limit", 20)?,
         fields: list_parameter(&parameters, "fields"),
         ids: list_parameter(&parameters, "ids").map(|ids| ids.into_iter().map(DocumentId::from).collect()),
-        filter: filter.map(filter_and_text).transpose()?,
+        filter: filter.map(filter_and_texts).transpose()?,
         sort: read_sort(list_parameter(&parameters, "sort"), "invalid_document_sort")?,
     };
     listing.answer(&shared, &uid)
 }
 
 pub(super) async fn fetch(State(shared): App, Path(uid): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
-    let mut fields = Fields::new(json_body(&headers, &body)?, &FETCH_FIELDS)?;
-    let ids = match fields.value("ids") {
-        Some(Value::Array(ids)) => Some(ids.iter().filter_map(DocumentId::from_json).collect()),
-        Some(_) => return Err(ApiError::bad_request("invalid_document_ids", "Invalid value type at `.ids`")),
-        None => None,
-    };
+    let mut fields = Fields::new(json_body(&headers, &body)?, "", &FETCH_FIELDS)?;
+    let ids = fields.list("ids", "invalid_document_ids")?;
     let listing = Listing {
-        offset: fields.count("offset", "invalid_document_offset")?.unwrap_or(0),
-        limit: fields.count("limit", "invalid_document_limit")?.unwrap_or(20),
+        offset: fields.count_or("offset", "invalid_document_offset", 0)?,
+        limit: fields.count_or("limit", "invalid_document_limit", 20)?,
         fields: fields.texts("fields", "invalid_document_fields")?,
-        ids,
-        filter: fields.value("filter").map(filter_and_text).transpose()?,
+        ids: ids.map(|ids| ids.iter().filter_map(DocumentId::from_json).collect()),
+        filter: fields.value("filter").map(filter_and_texts).transpose()?,
         sort: read_sort(fields.texts("sort", "invalid_document_sort")?, "invalid_document_sort")?,
     };
     fields.finish()?;
@@ -119,10 +117,9 @@ pub(super) async fn delete_batch(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let Value::Array(ids) = json_body(&headers, &body)? else {
-        return Err(ApiError::malformed("expected an array of document ids"));
-    };
-    let ids = ids.iter().filter_map(DocumentId::from_json).collect();
+    let ids: Vec<Value> = serde_json::from_value(json_body(&headers, &body)?)
+        .map_err(|error| ApiError::bad_request("bad_request", format!("Json deserialize error: {error}")))?;
+    let ids = ids.iter().map(|id| DocumentId::from_json(id).unwrap_or_else(|| id.to_string().into())).collect();
     Ok(accept(&shared, &uid, Work::Delete(Deletion::Ids(ids))))
 }
 
@@ -132,7 +129,7 @@ pub(super) async fn delete_by_filter(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(json_body(&headers, &body)?, &["filter"])?;
+    let mut fields = Fields::new(json_body(&headers, &body)?, "", &["filter"])?;
     let Some(original) = fields.value("filter") else {
         return Err(ApiError::bad_request("missing_document_filter", "Missing field `filter`"));
     };
@@ -148,7 +145,9 @@ fn add(
     body: &Bytes,
     method: Method,
 ) -> Result<Response, ApiError> {
-    let documents = match content_type(headers, &[JSON, NDJSON, CSV])? {
+    let kind = content_type(headers, &[JSON, NDJSON, CSV])?;
+    check_payload(body)?;
+    let documents = match kind {
         JSON => read_json(body)?,
         NDJSON => read_lines(body)?,
         other => return Err(ApiError::not_imitated(other)),
@@ -160,39 +159,40 @@ fn add(
 
 /// A list of documents, or one.
 fn read_json(body: &[u8]) -> Result<Vec<Document>, ApiError> {
-    let single = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if single { read::<Document>(body).map(|document| vec![document]) } else { read(body) }
+    // Meilisearch looks at the shape before it looks at values, which words the same mistake otherwise.
+    let _: IgnoredAny = serde_json::from_slice(body).map_err(|error| unreadable("`json`", error))?;
+    match body.trim_ascii_start().first() {
+        Some(b'{') => serde_json::from_slice(body).map(|document| vec![document]),
+        Some(b'[') => serde_json::from_slice(body),
+        _ => return Err(unreadable("`json`", "data are neither an object nor a list of objects")),
+    }
+    .map_err(|error| unreadable("`json`", error))
 }
 
 /// A document a line.
 fn read_lines(body: &[u8]) -> Result<Vec<Document>, ApiError> {
-    body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).map(read).collect()
+    let documents = serde_json::Deserializer::from_slice(body).into_iter();
+    documents.collect::<Result<_, _>>().map_err(|error| unreadable("`ndjson`", error))
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        // Meilisearch looks at the shape before it looks at values, which words the same mistake otherwise.
-        let error = serde_json::from_slice::<IgnoredAny>(bytes).err().unwrap_or(error);
-        ApiError::malformed(format!("Couldn't serialize document value: {error}"))
-    })
+fn unreadable(format: &str, why: impl std::fmt::Display) -> ApiError {
+    ApiError::malformed(format, format!("Couldn't serialize document value: {why}"))
 }
 
-fn filter_and_text(value: Value) -> Result<(Filter, String), ApiError> {
-    let text = value.as_str().map(str::to_owned);
-    let filter = read_filter(value, "invalid_document_filter")?;
-    let text = text.unwrap_or_else(|| filter.to_string());
-    Ok((filter, text))
+fn filter_and_texts(value: Value) -> Result<(Filter, Vec<String>), ApiError> {
+    let texts = expressions(&value);
+    Ok((read_filter(value, "invalid_document_filter")?, texts))
 }
 
 impl Listing {
     fn answer(&self, shared: &Shared, uid: &str) -> Answer {
         let data = shared.read();
         let index = data.index(uid)?;
-        if let Some((filter, text)) = &self.filter {
-            check_filter(filter, text, &index.settings.filterable(), "invalid_document_filter")?;
+        if let Some((filter, texts)) = &self.filter {
+            check_filter(filter, texts, &index.settings.filterable(), "invalid_document_filter")?;
         }
         check_sort(&self.sort, &index.settings.sortable(), "invalid_document_sort")?;
-        let filtered: Vec<&Document> = match (&self.filter, &self.ids, self.sort.as_slice()) {
+        let matching: Vec<&Document> = match (&self.filter, &self.ids, self.sort.as_slice()) {
             (None, None, []) => index.store.iter().map(|(_, document)| &**document).collect(),
             _ => {
                 let passes =
@@ -203,13 +203,23 @@ impl Listing {
                 wanted.map(|(_, document)| &**document).collect()
             }
         };
-        let slice = filtered.iter().skip(self.offset).take(self.limit);
+        let shown = matching.iter().filter(|document| !self.loses(document));
+        let slice = shown.skip(self.offset).take(self.limit);
         let results: Vec<Document> = slice.map(|document| retrieve(document, self.fields.as_deref())).collect();
         Ok(Json(json!({
             "results": results,
             "offset": self.offset,
             "limit": self.limit,
-            "total": filtered.len(),
+            "total": matching.len(),
         })))
+    }
+
+    /// Meilisearch 1.50 does not list documents, though it counts them, whose sorted field is there but has no value (null
+    /// or an empty list). Those without the field come last.
+    fn loses(&self, document: &Document) -> bool {
+        self.sort.first().is_some_and(|criterion| {
+            let facets = facets(document, |name| name == criterion.attribute);
+            facets.get(&criterion.attribute).is_some_and(|facet| facet.numbers.is_empty() && facet.texts.is_empty())
+        })
     }
 }

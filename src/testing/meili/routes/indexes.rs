@@ -11,8 +11,15 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Answer, App, Parameters, accept, json_body, number};
-use crate::testing::meili::{error::ApiError, fields::Fields, ids, settings::Settings, task::Work};
+use super::{Answer, App, Parameters, accept, json_body};
+use crate::testing::meili::{
+    error::ApiError,
+    fields::{Fields, describe},
+    ids,
+    parameters::number,
+    settings::Settings,
+    task::Work,
+};
 
 pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> Answer {
     let offset = number(&parameters, "offset", "invalid_index_offset", 0)?;
@@ -24,7 +31,7 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
 }
 
 pub(super) async fn create(State(shared): App, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(json_body(&headers, &body)?, &["uid", "primaryKey"])?;
+    let mut fields = Fields::new(json_body(&headers, &body)?, "", &["uid", "primaryKey"])?;
     let uid = fields.text("uid", "invalid_index_uid")?;
     let uid = uid.ok_or_else(|| ApiError::bad_request("missing_index_uid", "Missing field `uid`"))?;
     ids::check_index(&uid).map_err(|error| error.prefixed("Invalid value at `.uid`: "))?;
@@ -33,6 +40,7 @@ pub(super) async fn create(State(shared): App, headers: HeaderMap, body: Bytes) 
 }
 
 pub(super) async fn show(State(shared): App, Path(uid): Path<String>) -> Answer {
+    ids::check_index(&uid)?;
     Ok(Json(shared.read().index(&uid)?.show(&uid)))
 }
 
@@ -53,7 +61,10 @@ pub(super) async fn change_settings(
     ids::check_index(&uid)?;
     let patch = match json_body(&headers, &body)? {
         Value::Object(patch) => patch,
-        other => return Err(Fields::new(other, &[]).err().unwrap_or_else(|| ApiError::malformed("not an object"))),
+        other => {
+            let message = format!("Invalid value type: expected an object, but found {}", describe(&other));
+            return Err(ApiError::bad_request("bad_request", message));
+        }
     };
     Settings::check(&patch)?;
     Ok(accept(&shared, &uid, Work::Settings(patch)))

@@ -66,7 +66,14 @@ fn accept(shared: &Shared, index: &str, work: Work) -> Response {
 /// Reads a JSON body.
 fn json_body(headers: &HeaderMap, body: &Bytes) -> Result<Value, ApiError> {
     content_type(headers, &[JSON])?;
-    serde_json::from_slice(body).map_err(ApiError::malformed)
+    check_payload(body)?;
+    serde_json::from_slice(body).map_err(|error| ApiError::malformed("json", error))
+}
+
+/// Refuses an empty body.
+fn check_payload(body: &[u8]) -> Result<(), ApiError> {
+    let missing = || ApiError::bad_request("missing_payload", "A json payload is missing.");
+    if body.is_empty() { Err(missing()) } else { Ok(()) }
 }
 
 /// The content type, which must be one of `accepted`.
@@ -80,26 +87,4 @@ fn content_type<'a>(headers: &HeaderMap, accepted: &[&'a str]) -> Result<&'a str
     let essence = given.split(';').next().unwrap_or(given).trim();
     let found = accepted.iter().find(|kind| kind.eq_ignore_ascii_case(essence)).copied();
     found.ok_or_else(|| refuse("invalid_content_type", format!("The Content-Type `{given}` is invalid.")))
-}
-
-/// A whole number among the parameters of a `GET`.
-fn number(
-    parameters: &HashMap<String, String>,
-    name: &str,
-    code: &'static str,
-    default: usize,
-) -> Result<usize, ApiError> {
-    let Some(text) = parameters.get(name) else {
-        return Ok(default);
-    };
-    text.parse().map_err(|_| {
-        let message = format!("Invalid value in parameter `{name}`: could not parse `{text}` as a positive integer");
-        ApiError::bad_request(code, message)
-    })
-}
-
-/// A list among the parameters of a `GET`; `*` and nothing are no list.
-fn list(parameters: &HashMap<String, String>, name: &str) -> Option<Vec<String>> {
-    let text = parameters.get(name).filter(|text| *text != "*")?;
-    Some(text.split(',').map(|element| element.trim().to_owned()).collect())
 }

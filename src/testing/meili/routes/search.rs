@@ -24,7 +24,7 @@ pub(super) async fn by_post(State(shared): App, Path(uid): Path<String>, headers
 }
 
 pub(super) async fn by_get(State(shared): App, Path(uid): Path<String>, Query(parameters): Parameters) -> Answer {
-    one(shared, uid, Question::from_parameters(parameters)?).await
+    one(shared, uid, Question::from_parameters(&parameters)?).await
 }
 
 async fn one(shared: Arc<Shared>, uid: String, question: Question) -> Answer {
@@ -34,7 +34,7 @@ async fn one(shared: Arc<Shared>, uid: String, question: Question) -> Answer {
 }
 
 pub(super) async fn multi(State(shared): App, headers: HeaderMap, body: Bytes) -> Answer {
-    let mut fields = Fields::new(json_body(&headers, &body)?, &["queries", "federation"])?;
+    let mut fields = Fields::new(json_body(&headers, &body)?, "", &["queries", "federation"])?;
     let Some(Value::Array(queries)) = fields.value("queries") else {
         return Err(ApiError::bad_request("bad_request", "Missing field `queries`"));
     };
@@ -42,23 +42,16 @@ pub(super) async fn multi(State(shared): App, headers: HeaderMap, body: Bytes) -
     let request_uid = request_uid();
     let mut results = Vec::with_capacity(queries.len());
     for (n, query) in queries.into_iter().enumerate() {
-        let result = part(&shared, query).await;
-        let mut result = result.map_err(|error| error.prefixed(&format!("Inside `.queries[{n}]`: ")))?;
+        let place = format!(".queries[{n}]");
+        let (uid, question) = Question::read_part(query, &place)?;
+        let mut result = Map::from_iter([("indexUid".to_owned(), json!(uid))]);
+        let answer = answer(Arc::clone(&shared), uid, question).await;
+        let answer = answer.map_err(|error| error.prefixed(&format!("Inside `{place}`: ")).into_bad_request())?;
+        if let Value::Object(answer) = answer {
+            result.extend(answer);
+        }
         result.insert("requestUid".to_owned(), json!(request_uid));
         results.push(Value::Object(result));
     }
     Ok(Json(json!({ "results": results })))
-}
-
-/// One query of several.
-async fn part(shared: &Arc<Shared>, mut query: Value) -> Result<Map<String, Value>, ApiError> {
-    let uid = match query.as_object_mut().and_then(|query| query.remove("indexUid")) {
-        Some(Value::String(uid)) => uid,
-        _ => return Err(ApiError::bad_request("missing_index_uid", "Missing field `indexUid`")),
-    };
-    let mut result = Map::from_iter([("indexUid".to_owned(), json!(uid))]);
-    if let Value::Object(answer) = answer(Arc::clone(shared), uid, Question::read(query)?).await? {
-        result.extend(answer);
-    }
-    Ok(result)
 }

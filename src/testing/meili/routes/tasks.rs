@@ -6,13 +6,17 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Answer, App, Parameters, list as list_parameter, number};
-use crate::testing::meili::error::ApiError;
+use super::{Answer, App, Parameters};
+use crate::testing::meili::{
+    error::ApiError,
+    fields::listed,
+    parameters::{list as list_parameter, number},
+};
 
 pub(super) async fn show(State(shared): App, Path(uid): Path<String>) -> Answer {
     let Ok(number) = uid.parse() else {
-        let message = format!("Invalid value in parameter `uid`: could not parse `{uid}` as a positive integer");
-        return Err(ApiError::bad_request("bad_request", message));
+        let message = format!("Task uid `{uid}` is invalid. It should only contain numeric characters.");
+        return Err(ApiError::bad_request("invalid_task_uids", message));
     };
     let data = shared.read();
     let task = data.tasks.get::<usize>(number).and_then(Option::as_ref);
@@ -24,6 +28,14 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
     let limit = number(&parameters, "limit", "invalid_task_limit", 20)?;
     let from = number(&parameters, "from", "invalid_task_from", usize::MAX)?;
     let statuses = list_parameter(&parameters, "statuses");
+    let all = ["enqueued", "processing", "succeeded", "failed", "canceled"];
+    if let Some(unknown) = statuses.iter().flatten().find(|status| !all.contains(&status.as_str())) {
+        let message = format!(
+            "Invalid value in parameter `statuses`: `{unknown}` is not a valid task status. Available statuses are {}.",
+            listed(&all)
+        );
+        return Err(ApiError::bad_request("invalid_task_statuses", message));
+    }
     let indexes = list_parameter(&parameters, "indexUids");
     let data = shared.read();
     let is_one_of = |list: &Option<Vec<String>>, text: &str| {

@@ -1,0 +1,98 @@
+//! Tail latency under load while the shadow hangs, beside the naive way.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::body::{Body, Bytes};
+use crossfade::{
+    backend::SearchBackend,
+    error::{BackendError, Side},
+    search::{SearchHits, SearchQuery},
+    testing::Records,
+};
+use futures_util::future::BoxFuture;
+use hdrhistogram::Histogram;
+use tokio_util::sync::CancellationToken;
+
+use crate::paths::{self, HttpPath, Mode, Path};
+
+/// What the source takes, and what the hanging side takes.
+const SOURCE: Duration = Duration::from_millis(2);
+const HANGING: Duration = Duration::from_millis(50);
+/// What the insert of a log row takes in the naive way.
+const INSERT: Duration = Duration::from_millis(1);
+const CLIENTS: usize = 8;
+const ROUNDS: usize = 20;
+const PER_ROUND: Duration = Duration::from_millis(400);
+
+struct Slow;
+
+impl SearchBackend for Slow {
+    fn side(&self) -> Side {
+        Side::Pg
+    }
+
+    fn search<'a>(&'a self, _: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>> {
+        Box::pin(async {
+            tokio::time::sleep(HANGING).await;
+            Ok(paths::hits())
+        })
+    }
+}
+
+pub async fn run() {
+    let sides: [Arc<dyn SearchBackend>; 2] = [Arc::new(paths::Instant(Side::Meili, paths::hits())), Arc::new(Slow)];
+    let (migration, worker) = Mode::Sampled.migration(Records::default(), sides);
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(worker.run(stop.clone()));
+    let answer = Bytes::from(paths::answer());
+    let handler = |wait: Duration| {
+        let answer = answer.clone();
+        move || {
+            let answer = answer.clone();
+            async move {
+                tokio::time::sleep(wait).await;
+                Body::from(answer)
+            }
+        }
+    };
+    let inline = SOURCE.max(HANGING) + INSERT;
+    let named = [
+        ("bare", Arc::new(HttpPath::route(None, handler(SOURCE)))),
+        ("layered_slow_shadow", Arc::new(HttpPath::route(Some(&migration), handler(SOURCE)))),
+        ("inline_shadow", Arc::new(HttpPath::route(None, handler(inline)))),
+    ];
+    let mut latencies = named.each_ref().map(|_| Histogram::<u64>::new(3).unwrap());
+    // In turns, so that noise of the machine falls on all of them alike.
+    for _ in 0..ROUNDS {
+        for ((_, path), latencies) in named.iter().zip(&mut latencies) {
+            let clients = (0..CLIENTS).map(|_| tokio::spawn(client(path.clone())));
+            for seen in futures_util::future::join_all(clients).await {
+                latencies.add(seen.unwrap()).unwrap();
+            }
+        }
+    }
+    stop.cancel();
+    worker.await.unwrap();
+    println!("\n{:<24}{:>10}{:>10}{:>10}{:>10}", "isolation (ms)", "calls", "p50", "p99", "x bare");
+    let bare = latencies[0].value_at_quantile(0.99) as f64;
+    for ((name, _), seen) in named.iter().zip(&latencies) {
+        let at = |quantile| seen.value_at_quantile(quantile) as f64 / 1e6;
+        let times = seen.value_at_quantile(0.99) as f64 / bare;
+        println!("{name:<24}{:>10}{:>10.3}{:>10.3}{times:>10.3}", seen.len(), at(0.5), at(0.99));
+    }
+    println!("budget: layered_slow_shadow <= 1.05 x bare");
+}
+
+async fn client(path: Arc<HttpPath>) -> Histogram<u64> {
+    let mut latencies = Histogram::new(3).unwrap();
+    let until = Instant::now() + PER_ROUND;
+    while Instant::now() < until {
+        let started = Instant::now();
+        path.read().await;
+        latencies.record(started.elapsed().as_nanos() as u64).unwrap();
+    }
+    latencies
+}

@@ -1,0 +1,136 @@
+//! Both servers, loaded with the same films.
+
+use std::{
+    error::Error,
+    io::{BufRead, BufReader},
+    time::Duration,
+};
+
+use crossfade::{
+    backend::{
+        meili::{MeiliIndex, MeiliOptions},
+        postgres::{PostgresOptions, VersionedDocument},
+    },
+    document::{DocumentId, Version},
+    store::{DEFAULT_SCHEMA, Report, ReportOptions, Store},
+    testing::{TestDatabase, TestPostgres, meili::Meili},
+};
+use flate2::read::GzDecoder;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{output::Progress, service::Config};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const DOCUMENTS: &[u8] = include_bytes!("../data/movie_facts/docs.jsonl.gz");
+const RANKINGS: &[u8] = include_bytes!("../data/movie_facts/rankings.jsonl.gz");
+const SETTINGS: &str = include_str!("../data/movie_facts/settings.json");
+const QUERIES: &str = include_str!("../data/movie_facts/queries.tsv");
+
+pub struct World {
+    meili: Meili,
+    index: String,
+    pub store: Store,
+    database: TestDatabase,
+    // Dropped last: the server that the database is in.
+    _postgres: TestPostgres,
+}
+
+/// What Meilisearch 1.50 answered to a query.
+#[derive(Deserialize)]
+struct Ranking {
+    q: String,
+    ids: Vec<DocumentId>,
+    estimated_total_hits: u64,
+}
+
+impl World {
+    pub async fn start(progress: &Progress) -> Result<Self> {
+        progress.step("starting PostgreSQL");
+        let postgres = TestPostgres::start().await?;
+        let database = postgres.create_database().await?;
+        let store = Store::connect(database.url(), DEFAULT_SCHEMA).await?;
+        store.migrate().await?;
+
+        let meili = Meili::start().await?;
+        let which = if meili.double().is_some() { "the double" } else { "the server of MEILI_URL" };
+        let documents: Vec<Value> = lines(DOCUMENTS)?;
+        progress.step(&format!("loading {} films into Meilisearch ({which})", documents.len()));
+        let settings = serde_json::from_str::<Value>(SETTINGS)?["settings"].take();
+        let index = meili.index("drill", &settings, &documents).await?;
+        if let Some(double) = meili.double() {
+            for ranking in lines::<Ranking>(RANKINGS)? {
+                double.record(&index, ranking.q, ranking.ids, ranking.estimated_total_hits);
+            }
+        }
+        let world = Self { meili, index, store, database, _postgres: postgres };
+        world.fill_postgres(progress).await?;
+        Ok(world)
+    }
+
+    /// Copies the index as it stands: settings, and documents in the source's internal order, which decides ties.
+    async fn fill_postgres(&self, progress: &Progress) -> Result<()> {
+        const PAGE: u64 = 2000;
+        let source = self.source()?;
+        let target = PostgresOptions::new(self.database.url())?.index(&*self.index);
+        target.create("id", &source.settings().await?).await?;
+        let bar = progress.bar("loading PostgreSQL from it");
+        let mut offset = 0;
+        loop {
+            let page = source.documents_in_order(offset, PAGE).await?;
+            if page.documents.is_empty() {
+                break;
+            }
+            bar.set_length(page.total);
+            let numbered = (offset as i64..).zip(page.documents);
+            let documents: Vec<_> = numbered
+                .map(|(ordinal, (id, document))| VersionedDocument { id, version: Version(1), ordinal, document })
+                .collect();
+            target.load(&documents).await?;
+            offset += PAGE;
+            bar.set_position(offset.min(page.total));
+        }
+        bar.finish_and_clear();
+        progress.step(&format!("loaded {} films into PostgreSQL", target.document_count().await?));
+        Ok(())
+    }
+
+    fn source(&self) -> Result<MeiliIndex> {
+        let options = MeiliOptions::new(self.meili.url(), Some(self.meili.key()))?;
+        Ok(options.timeout(Duration::from_secs(30)).index(&*self.index))
+    }
+
+    pub fn config(&self) -> Config {
+        Config {
+            meili_url: self.meili.url().to_owned(),
+            meili_key: self.meili.key().to_owned(),
+            database_url: self.database.url().to_owned(),
+            index: self.index.clone(),
+            flag_file: None,
+        }
+    }
+
+    pub fn queries(&self) -> Vec<&'static str> {
+        QUERIES.lines().filter_map(|line| line.split('\t').nth(2)).collect()
+    }
+
+    /// How many searches the double answered with what a real server had answered; `None` for a real server.
+    pub fn answered_from_recording(&self) -> Option<u64> {
+        self.meili.double().map(|double| double.answered_from_recording())
+    }
+
+    pub async fn report(&self, since: Timestamp) -> Result<Report> {
+        Ok(Report::compute(&self.store, since, &ReportOptions::default()).await?)
+    }
+
+    pub async fn stop(self) -> Result<()> {
+        Ok(self.meili.close().await?)
+    }
+}
+
+fn lines<T: serde::de::DeserializeOwned>(compressed: &[u8]) -> Result<Vec<T>> {
+    let lines = BufReader::new(GzDecoder::new(compressed)).lines();
+    lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+}

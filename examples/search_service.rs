@@ -1,0 +1,57 @@
+//! A search service on its way from Meilisearch to PostgreSQL.
+//!
+//! ```text
+//! MEILI_URL=http://localhost:7700 MEILI_MASTER_KEY=… DATABASE_URL=postgres://… \
+//!     cargo run --all-features --example search_service
+//! curl 'http://localhost:3000/v1/search?q=hangover' -H 'x-user-id: u1'
+//! curl 'http://localhost:3000/metrics'
+//! ```
+//!
+//! `INDEX` (movies), `LISTEN` (127.0.0.1:3000) and `FLAG_FILE` (none) may be set as well. Ctrl-C and SIGTERM stop it in
+//! good order: no new requests, those under way answered, shadow reads drained, their records stored.
+#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub)]
+
+mod service;
+
+use std::{env, error::Error};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    let needed = |name: &str| env::var(name).map_err(|_| format!("set {name}; see the top of this example"));
+    let config = service::Config {
+        meili_url: needed("MEILI_URL")?,
+        meili_key: env::var("MEILI_MASTER_KEY").unwrap_or_default(),
+        database_url: needed("DATABASE_URL")?,
+        index: env::var("INDEX").unwrap_or_else(|_| "movies".into()),
+        flag_file: env::var_os("FLAG_FILE").map(Into::into),
+    };
+    let service = service::build(&config).await?;
+
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(service.worker.run(stop.clone()));
+    let listener = tokio::net::TcpListener::bind(env::var("LISTEN").unwrap_or("127.0.0.1:3000".into())).await?;
+    println!("listening on http://{}, {}", listener.local_addr()?, service.plan.load().phase());
+    axum::serve(listener, service.router).with_graceful_shutdown(asked_to_stop()).await?;
+
+    stop.cancel();
+    let drained = worker.await?;
+    println!("stopped; shadow reads finished: {}, given up: {}", drained.finished, drained.abandoned);
+    Ok(())
+}
+
+async fn asked_to_stop() {
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,103 @@
+//! A search service as it stands before its migration, and the lines that bring it under way.
+//!
+//! `GET /v1/search?q=…&genre=…&limit=…&offset=…` answers `{"items": [{"id", "title", "year", "genres"}], "total"}` from
+//! Meilisearch; the reader is named by the header `x-user-id`.
+
+mod movies;
+
+use std::{error::Error, path::PathBuf, sync::Arc};
+
+use axum::{Router, routing::get};
+use crossfade::{
+    backend::{
+        meili::{MeiliOptions, MeiliSettlement},
+        postgres::PostgresOptions,
+    },
+    http::codec,
+    migration::{Migration, Worker},
+    plan::{FlagFile, Flagging, PlanHandle},
+    store::{DEFAULT_SCHEMA, ShadowLog, ShadowLogOptions, Store},
+    telemetry,
+};
+use http::HeaderName;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tower_http::trace::TraceLayer;
+
+/// What the service needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub meili_url: String,
+    pub meili_key: String,
+    pub database_url: String,
+    pub index: String,
+    /// Flags that win over the table: the rollback that needs no database.
+    pub flag_file: Option<PathBuf>,
+}
+
+/// The service, ready to be served.
+pub struct Service {
+    pub router: Router,
+    /// Must be running, or sampled reads are dropped.
+    pub worker: Worker,
+    pub plan: PlanHandle,
+}
+
+/// Tells who answered. A service would leave it out; the drill measures the rollback by it.
+pub const ANSWERED_BY: HeaderName = HeaderName::from_static("x-answered-by");
+
+pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sync>> {
+    // The service as it was: a search client, and a handler.
+    let movies = movies::Movies::new(&config.meili_url, &config.meili_key, &config.index)?;
+    let search = get(movies::search).with_state(movies);
+
+    // Both sides, the flags and the log.
+    let meili = MeiliOptions::new(&config.meili_url, Some(&config.meili_key))?.index(&*config.index);
+    let postgres = PostgresOptions::new(&config.database_url)?.index(&*config.index);
+    let store = Store::connect_lazy(&config.database_url, DEFAULT_SCHEMA)?;
+    let mut flagging = Flagging::new().table(store.flags().watch());
+    if let Some(path) = &config.flag_file {
+        flagging = flagging.file(FlagFile::new(path));
+    }
+    let (plan, watcher) = PlanHandle::watch(flagging).await;
+    let (log, writer) = ShadowLog::new(&store, ShadowLogOptions::default());
+
+    // The migration.
+    let (migration, worker) = Migration::builder(plan.clone())
+        .source(Arc::new(meili.clone()))
+        .target(Arc::new(postgres))
+        .settlement(Arc::new(MeiliSettlement::new(meili)))
+        .shadow_log(Arc::new(log))
+        .run_along(|stop| watcher.run(stop))
+        .run_along(|stop| writer.run(stop))
+        .build()?;
+    let codec = codec::json_search("/items/*/id")
+        .user(HeaderName::from_static("x-user-id"))
+        .limit("limit", 20, 100)
+        .adjust(movies::filter)
+        .respond(movies::respond)
+        .build()
+        .mark_pg(ANSWERED_BY);
+    let search = search.layer(migration.http_reads(codec).endpoint("GET /v1/search"));
+
+    let metrics = install_metrics()?;
+    let router = Router::new()
+        .route("/v1/search", search)
+        .route("/metrics", get(move || std::future::ready(metrics.render())))
+        .layer(TraceLayer::new_for_http());
+    Ok(Service { router, worker, plan })
+}
+
+fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error + Send + Sync>> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            metrics_exporter_prometheus::Matcher::Full(telemetry::SHADOW_OVERLAP.into()),
+            &[0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0],
+        )?
+        .set_buckets_for_metric(
+            metrics_exporter_prometheus::Matcher::Full(telemetry::SHADOW_LATENCY_DELTA.into()),
+            &[-100.0, -30.0, -10.0, -3.0, 0.0, 3.0, 10.0, 30.0, 100.0, 300.0],
+        )?;
+    let handle = builder.install_recorder()?;
+    telemetry::describe();
+    Ok(handle)
+}

@@ -1,0 +1,23 @@
+//! Which database, and which schema in it.
+
+use clap::Args;
+use crossfade::store::{DEFAULT_SCHEMA, Store};
+
+use crate::failure::Failure;
+
+#[derive(Args)]
+pub(crate) struct Database {
+    /// The database of the control tables; better given by the environment, where `ps` does not show it.
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// The schema of the control tables.
+    #[arg(long, global = true, default_value = DEFAULT_SCHEMA, value_name = "NAME")]
+    schema: String,
+}
+
+impl Database {
+    pub(crate) async fn connect(&self) -> Result<Store, Failure> {
+        let url = self.database_url.as_deref().ok_or(Failure::NoDatabase)?;
+        Ok(Store::connect(url, &self.schema).await?)
+    }
+}

@@ -1,0 +1,73 @@
+//! The `crossfade` program: operates a migration from the command line.
+
+mod database;
+mod failure;
+mod flags;
+mod migrate;
+mod output;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use database::Database;
+use failure::Failure;
+
+/// Operates a migration from Meilisearch to PostgreSQL.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  export DATABASE_URL=postgres://crossfade@db.internal/search
+  crossfade migrate
+  crossfade flags set search_write_mode dual --why 'start of the migration'
+  crossfade flags get
+  crossfade report --since 24h
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database cannot be reached"
+)]
+struct Cli {
+    #[command(flatten)]
+    database: Database,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create the control tables, or bring them up to date.
+    Migrate,
+    /// Show and change the flags that steer the migration.
+    Flags(flags::Flags),
+    /// Show what the shadow reads say: how they ended, how alike the sides answer, how fast.
+    Report(report::Report),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let store = cli.database.connect().await?;
+    match cli.command {
+        Command::Migrate => migrate::run(&store).await,
+        Command::Flags(flags) => flags::run(&store, flags).await,
+        Command::Report(report) => report::run(&store, report).await,
+    }
+}

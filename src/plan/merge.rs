@@ -1,0 +1,179 @@
+//! One plan out of the table and the file: the decision, apart from all reading and waiting.
+
+use super::{FlagSet, Flags, Plan, ReadBackend, Refusal, WriteMode, rules};
+
+/// What the sources say, as last understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Inputs {
+    /// Whether there is a table at all, reachable or not.
+    pub(super) has_table: bool,
+    /// `None`: it could not be read yet.
+    pub(super) table: Option<Table>,
+    /// The overrides; nothing set when there is no file.
+    pub(super) file: FlagSet,
+    /// The target is stale, and the table has not been told yet.
+    pub(super) mark_pending: bool,
+}
+
+/// What the table says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) set: FlagSet,
+    pub(super) target_stale: bool,
+}
+
+/// The outcome of a decision, and the ground of the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Decision {
+    pub(super) plan: Plan,
+    /// Whether the write mode is an override.
+    pub(super) mode_from_file: bool,
+    /// See [`Inputs::mark_pending`].
+    pub(super) mark_pending: bool,
+}
+
+impl Inputs {
+    /// The plan these inputs call for, after what is in force (`None` at the start).
+    ///
+    /// The file wins per flag, and its `meili_only` brings the reads along unless it sets them itself. A step of the
+    /// write mode that the table made was judged by the database when it was made, and a replica that was cut off may
+    /// see two of them as one; every step that involves the file is judged here.
+    pub(super) fn decide(&self, in_force: Option<&Decision>) -> Result<Decision, Refusal> {
+        let base = self.table.map_or_else(Flags::default, |table| table.set.over(Flags::default()));
+        let mut proposed = self.file.over(base);
+        if self.file.write_mode == Some(WriteMode::MeiliOnly) && self.file.read_backend.is_none() {
+            proposed.read_backend = ReadBackend::Meili;
+        }
+        let old = Plan {
+            flags: in_force.map_or(base, |decision| decision.plan.flags),
+            target_stale: self.is_stale(in_force),
+            version: 0,
+        };
+        let mode_from_file = self.file.write_mode.is_some();
+        let judged_elsewhere = !mode_from_file && !in_force.is_some_and(|decision| decision.mode_from_file);
+        let first = in_force.is_none() && self.table.is_none();
+        let mut plan = if judged_elsewhere || first {
+            if proposed.write_mode == WriteMode::MeiliOnly && old.flags.write_mode != WriteMode::MeiliOnly {
+                // The brake in the table: an override of the reads must not hold it up.
+                proposed.read_backend = ReadBackend::Meili;
+            }
+            let plan = Plan { flags: proposed, ..old };
+            rules::check(&plan)?;
+            plan
+        } else {
+            rules::change(&old, proposed)?
+        };
+        let known_to_table = self.table.is_some_and(|table| table.target_stale);
+        let mark_pending = self.has_table && !known_to_table && (self.mark_pending || self.brake_by_file(&old));
+        plan.target_stale |= mark_pending;
+        Ok(Decision { plan, mode_from_file, mark_pending })
+    }
+
+    fn is_stale(&self, in_force: Option<&Decision>) -> bool {
+        let known = match self.table {
+            Some(table) => table.target_stale,
+            None => in_force.is_some_and(|decision| decision.plan.target_stale),
+        };
+        known || self.mark_pending
+    }
+
+    /// As long as the file holds back writes that the table wants on both sides, the target misses them.
+    fn brake_by_file(&self, old: &Plan) -> bool {
+        let wanted = self.table.and_then(|table| table.set.write_mode).unwrap_or_default();
+        self.file.write_mode == Some(WriteMode::MeiliOnly)
+            && (wanted == WriteMode::Dual || old.flags.write_mode == WriteMode::Dual)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Phase, Rule};
+
+    fn set(texts: &[(&str, &str)]) -> FlagSet {
+        FlagSet::parse(texts.iter().copied()).unwrap()
+    }
+
+    fn table(texts: &[(&str, &str)]) -> Inputs {
+        Inputs { has_table: true, table: Some(Table { set: set(texts), target_stale: false }), ..Inputs::default() }
+    }
+
+    const PRIMARY: &[(&str, &str)] = &[("search_write_mode", "dual"), ("search_read_backend", "pg")];
+
+    #[test]
+    fn the_file_wins_flag_by_flag() {
+        let mut inputs = table(&[("search_write_mode", "dual"), ("shadow_sample_rate", "5")]);
+        assert_eq!(inputs.decide(None).unwrap().plan.phase(), Phase::Shadow);
+        inputs.file = set(&[("shadow_sample_rate", "0")]);
+        assert_eq!(inputs.decide(None).unwrap().plan.phase(), Phase::DualWrite);
+    }
+
+    #[test]
+    fn the_brake_by_file_takes_the_reads_and_marks_the_target_until_the_table_knows() {
+        let mut inputs = table(PRIMARY);
+        let before = inputs.decide(None).unwrap();
+        assert_eq!(before.plan.phase(), Phase::TargetPrimary);
+
+        inputs.file = set(&[("search_write_mode", "meili_only")]);
+        for in_force in [Some(&before), None] {
+            let braked = inputs.decide(in_force).unwrap();
+            assert_eq!(
+                (braked.plan.phase(), braked.plan.target_stale, braked.mark_pending),
+                (Phase::SourceOnly, true, true)
+            );
+        }
+        let braked = inputs.decide(Some(&before)).unwrap();
+
+        // The file goes before the table was told: reads may not return to PostgreSQL.
+        inputs.mark_pending = true;
+        inputs.file = FlagSet::default();
+        assert_eq!(inputs.decide(Some(&braked)).unwrap_err().rule(), Rule::TargetStale);
+
+        // The table was told, and has taken the reads back.
+        inputs.mark_pending = false;
+        inputs.table = Some(Table { set: set(&[("search_write_mode", "dual")]), target_stale: true });
+        let after = inputs.decide(Some(&braked)).unwrap();
+        assert_eq!((after.plan.phase(), after.plan.target_stale, after.mark_pending), (Phase::DualWrite, true, false));
+    }
+
+    #[test]
+    fn steps_of_the_table_are_not_judged_twice_but_those_of_the_file_are() {
+        let pg_only = &[("search_write_mode", "pg_only"), ("search_read_backend", "pg")];
+        let start = table(&[]).decide(None).unwrap();
+        assert_eq!(table(pg_only).decide(Some(&start)).unwrap().plan.phase(), Phase::TargetOnly);
+
+        let mut inputs = table(&[]);
+        inputs.file = set(pg_only);
+        assert_eq!(inputs.decide(Some(&start)).unwrap_err().rule(), Rule::OneStep);
+        assert_eq!(inputs.decide(None).unwrap_err().rule(), Rule::OneStep);
+
+        // Nor does the end of an override jump back over a step.
+        let overridden = Decision {
+            plan: Plan::new(set(pg_only).over(Flags::default())),
+            mode_from_file: true,
+            mark_pending: false,
+        };
+        assert_eq!(table(&[]).decide(Some(&overridden)).unwrap_err().rule(), Rule::OneStep);
+    }
+
+    #[test]
+    fn an_override_of_the_reads_does_not_hold_up_the_brake_in_the_table() {
+        let mut inputs = table(PRIMARY);
+        inputs.file = set(&[("search_read_backend", "pg")]);
+        let primary = inputs.decide(None).unwrap();
+        inputs.table = Some(Table { set: set(&[("search_write_mode", "meili_only")]), target_stale: true });
+        assert_eq!(inputs.decide(Some(&primary)).unwrap().plan.phase(), Phase::SourceOnly);
+    }
+
+    #[test]
+    fn a_file_alone_goes_through_a_migration() {
+        let mut inputs = Inputs { file: set(PRIMARY), ..Inputs::default() };
+        let primary = inputs.decide(None).unwrap();
+        assert_eq!(primary.plan.phase(), Phase::TargetPrimary);
+        inputs.file = FlagSet::default();
+        let braked = inputs.decide(Some(&primary)).unwrap();
+        assert_eq!((braked.plan.phase(), braked.plan.target_stale), (Phase::SourceOnly, true));
+        inputs.file = set(PRIMARY);
+        assert_eq!(inputs.decide(Some(&braked)).unwrap_err().rule(), Rule::TargetStale);
+    }
+}

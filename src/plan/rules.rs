@@ -1,0 +1,251 @@
+//! Which flags may be in force together, and which changes are allowed: the one place in Rust.
+//!
+//! The trigger of `runtime_flags` (migrations/0001) holds the same rules with the same messages; a test compares the
+//! two over every combination. Everything here is pure.
+//!
+//! | rule | refuses |
+//! | --- | --- |
+//! | `unknown_flag`, `bad_value`, `malformed` | what cannot be read |
+//! | `one_step` | `meili_only` and `pg_only` next to each other in time |
+//! | `pg_reads_need_pg_writes` | `search_read_backend=pg` under `meili_only` |
+//! | `meili_reads_need_meili_writes` | `search_read_backend=meili` under `pg_only` |
+//! | `pg_only_needs_all_readers` | `pg_only` while some readers are still answered by Meilisearch |
+//! | `target_stale` | `search_read_backend=pg` after the emergency brake, until the mark is cleared |
+//!
+//! The emergency brake, `dual -> meili_only`, is always allowed: it sends reads to Meilisearch in the same step,
+//! whatever the proposal says of them, and marks the target stale.
+
+use std::fmt;
+
+use super::{Flag, Flags, Percent, Plan, ReadBackend, WriteMode};
+
+/// A rule, by its stable name. Closed, so that it can be a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// The name of a flag is not known.
+    UnknownFlag,
+    /// The text is no value of its flag.
+    BadValue,
+    /// The source as a whole cannot be read: no TOML, no table of values.
+    Malformed,
+    /// The write mode moves one step at a time.
+    OneStep,
+    /// Reads from PostgreSQL need it to be written.
+    PgReadsNeedPgWrites,
+    /// Reads from Meilisearch need it to be written.
+    MeiliReadsNeedMeiliWrites,
+    /// With `pg_only`, every reader must be on PostgreSQL.
+    PgOnlyNeedsAllReaders,
+    /// The target has missed writes.
+    TargetStale,
+}
+
+/// A proposal that is not put in force: the rule, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    rule: Rule,
+    message: String,
+}
+
+/// The plan that a change of `old` to the `proposed` flags leads to, or why it is refused.
+///
+/// The version of the result is that of `old`; a [`PlanHandle`](super::PlanHandle) counts it when it publishes.
+pub fn change(old: &Plan, proposed: Flags) -> Result<Plan, Refusal> {
+    let (from, to) = (old.flags.write_mode, proposed.write_mode);
+    if let (WriteMode::MeiliOnly, WriteMode::PgOnly) | (WriteMode::PgOnly, WriteMode::MeiliOnly) = (from, to) {
+        let message = format!(
+            "{} cannot go from {} to {} at once; set {}=dual first",
+            Flag::WriteMode,
+            from.as_str(),
+            to.as_str(),
+            Flag::WriteMode
+        );
+        return Err(Refusal { rule: Rule::OneStep, message });
+    }
+    let mut plan = Plan { flags: proposed, ..*old };
+    if is_brake(from, to) {
+        plan.flags.read_backend = ReadBackend::Meili;
+        plan.target_stale = true;
+    }
+    check(&plan)?;
+    Ok(plan)
+}
+
+/// Whether a step is the emergency brake.
+pub fn is_brake(from: WriteMode, to: WriteMode) -> bool {
+    (from, to) == (WriteMode::Dual, WriteMode::MeiliOnly)
+}
+
+/// Whether the flags of a plan may be in force together, however they came about.
+pub fn check(plan: &Plan) -> Result<(), Refusal> {
+    let Flags { write_mode, read_backend, read_pg_percent, .. } = plan.flags;
+    let rule = match (write_mode, read_backend) {
+        (WriteMode::MeiliOnly, ReadBackend::Pg) => Rule::PgReadsNeedPgWrites,
+        (WriteMode::PgOnly, ReadBackend::Meili) => Rule::MeiliReadsNeedMeiliWrites,
+        (WriteMode::PgOnly, ReadBackend::Pg) if read_pg_percent != Percent::HUNDRED => Rule::PgOnlyNeedsAllReaders,
+        (_, ReadBackend::Pg) if plan.target_stale => Rule::TargetStale,
+        _ => return Ok(()),
+    };
+    Err(Refusal { rule, message: rule.advice().to_owned() })
+}
+
+impl Rule {
+    /// The name of labels and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownFlag => "unknown_flag",
+            Self::BadValue => "bad_value",
+            Self::Malformed => "malformed",
+            Self::OneStep => "one_step",
+            Self::PgReadsNeedPgWrites => "pg_reads_need_pg_writes",
+            Self::MeiliReadsNeedMeiliWrites => "meili_reads_need_meili_writes",
+            Self::PgOnlyNeedsAllReaders => "pg_only_needs_all_readers",
+            Self::TargetStale => "target_stale",
+        }
+    }
+
+    /// What a broken combination means and what to do; the other rules word theirs from the values at hand.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::PgReadsNeedPgWrites => {
+                "search_read_backend=pg needs search_write_mode=dual or pg_only; set search_write_mode=dual first"
+            }
+            Self::MeiliReadsNeedMeiliWrites => {
+                "search_write_mode=pg_only needs search_read_backend=pg, because Meilisearch is no longer written; \
+                 to leave Meilisearch set search_read_backend=pg first, to return to it set search_write_mode=dual first"
+            }
+            Self::PgOnlyNeedsAllReaders => {
+                "search_write_mode=pg_only needs search_read_pg_percent=100, because Meilisearch is no longer written; \
+                 set search_read_pg_percent=100 first"
+            }
+            Self::TargetStale => {
+                "search_read_backend=pg is refused while the target is stale: it has missed writes since dual -> \
+                 meili_only; run a backfill or a drift repair, then `crossfade flags clear-stale`"
+            }
+            Self::UnknownFlag | Self::BadValue | Self::Malformed | Self::OneStep => "",
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn unknown_flag(name: &str) -> Self {
+        let known = Flag::ALL.map(Flag::name).join(", ");
+        Self { rule: Rule::UnknownFlag, message: format!("`{name}` is no flag; the flags are {known}") }
+    }
+
+    pub(super) fn bad_value(flag: Flag, text: &str) -> Self {
+        let message = format!("`{text}` is no value of {flag}; give {}", flag.values());
+        Self { rule: Rule::BadValue, message }
+    }
+
+    pub(super) fn malformed(message: impl fmt::Display) -> Self {
+        Self { rule: Rule::Malformed, message: message.to_string() }
+    }
+
+    /// Which rule refused.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule.name(), self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::select};
+
+    use super::*;
+
+    fn flags() -> impl Strategy<Value = Flags> {
+        let mode = select(vec![WriteMode::MeiliOnly, WriteMode::Dual, WriteMode::PgOnly]);
+        let backend = select(vec![ReadBackend::Meili, ReadBackend::Pg]);
+        let share = || select(vec![0, 5, 50, 100]).prop_map(Percent::whole);
+        (mode, backend, share(), share()).prop_map(|(write_mode, read_backend, read_pg_percent, shadow_sample_rate)| {
+            Flags { write_mode, read_backend, read_pg_percent, shadow_sample_rate }
+        })
+    }
+
+    fn is_sound(plan: &Plan) -> bool {
+        let Flags { write_mode, read_backend, read_pg_percent, .. } = plan.flags;
+        let reads_pg = read_backend == ReadBackend::Pg;
+        (!reads_pg || write_mode != WriteMode::MeiliOnly)
+            && (reads_pg || write_mode != WriteMode::PgOnly)
+            && (write_mode != WriteMode::PgOnly || read_pg_percent == Percent::HUNDRED)
+            && !(plan.target_stale && reads_pg)
+    }
+
+    proptest! {
+        /// A walk over any proposals from the start: only sound plans are ever in force, the mark appears with the
+        /// brake and never goes away by a flag.
+        #[test]
+        fn every_accepted_plan_keeps_every_rule(proposals in prop::collection::vec(flags(), 1..40)) {
+            let mut plan = Plan::default();
+            for proposed in proposals {
+                let old = plan;
+                if let Ok(next) = change(&old, proposed) {
+                    plan = next;
+                }
+                let (from, to) = (old.flags.write_mode as i8, plan.flags.write_mode as i8);
+                prop_assert!(is_sound(&plan), "{plan:?}");
+                prop_assert!((from - to).abs() <= 1, "{old:?} to {plan:?}");
+                prop_assert_eq!(plan.target_stale, old.target_stale || (from, to) == (1, 0));
+            }
+        }
+
+        #[test]
+        fn the_brake_always_works(mut old in flags(), proposed in flags(), stale: bool) {
+            old.write_mode = WriteMode::Dual;
+            let old = Plan { flags: old, target_stale: stale, version: 7 };
+            let proposed = Flags { write_mode: WriteMode::MeiliOnly, ..proposed };
+            let plan = change(&old, proposed).unwrap();
+            prop_assert_eq!((plan.flags.read_backend, plan.target_stale), (ReadBackend::Meili, true));
+        }
+
+        #[test]
+        fn the_rollback_of_reads_always_works_while_meili_is_current(old in flags(), stale: bool) {
+            let old = Plan { flags: old, target_stale: stale, version: 0 };
+            prop_assume!(is_sound(&old) && old.meili_is_current());
+            let proposed = Flags { read_backend: ReadBackend::Meili, ..old.flags };
+            prop_assert_eq!(change(&old, proposed).unwrap().answers_all(), Some(crate::error::Side::Meili));
+        }
+    }
+
+    /// Nothing is refused without a reason.
+    #[test]
+    fn a_sound_single_step_is_allowed() {
+        let modes = [WriteMode::MeiliOnly, WriteMode::Dual, WriteMode::PgOnly];
+        let mut plans = Vec::new();
+        for (write_mode, read_backend) in
+            modes.into_iter().flat_map(|mode| [(mode, ReadBackend::Meili), (mode, ReadBackend::Pg)])
+        {
+            for (read_pg_percent, target_stale) in [(5, false), (5, true), (100, false), (100, true)] {
+                let read_pg_percent = Percent::whole(read_pg_percent);
+                let flags = Flags { write_mode, read_backend, read_pg_percent, ..Flags::default() };
+                plans.push(Plan { flags, target_stale, version: 0 });
+            }
+        }
+        plans.retain(is_sound);
+        for (old, next) in plans.iter().flat_map(|old| plans.iter().map(move |next| (old, next))) {
+            let is_single = (old.flags.write_mode as i8 - next.flags.write_mode as i8).abs() <= 1;
+            if is_single && old.target_stale == next.target_stale {
+                assert!(change(old, next.flags).is_ok(), "{old:?} to {next:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_which_rule_and_what_to_do() {
+        let to_pg_only = Flags { write_mode: WriteMode::PgOnly, ..Flags::default() };
+        let refusal = change(&Plan::default(), to_pg_only).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "one_step: search_write_mode cannot go from meili_only to pg_only at once; set search_write_mode=dual first"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! What is in force, and how news of a source change it.
+
+use std::{mem, path::PathBuf};
+
+use tokio::sync::watch;
+
+use super::{
+    FlagReading, FlagSet, FlagSourceError, Flags, PlanHandle, Refusal,
+    last_good::LastGood,
+    merge::{Decision, Inputs, Table},
+};
+use crate::telemetry::{self, PlanFallback};
+
+pub(super) type Reading = Result<FlagReading, FlagSourceError>;
+
+/// News from a source.
+pub(super) enum News {
+    /// What the table said, and whether it was told to keep the stale mark just before.
+    Table { said: Result<FlagReading, Refusal>, marked: bool },
+    /// What the file said.
+    File(Result<FlagReading, Refusal>),
+}
+
+/// Everything the watcher knows.
+pub(super) struct State {
+    handle: PlanHandle,
+    inputs: Inputs,
+    in_force: Option<Decision>,
+    refused: Refused,
+    last_good: Option<PathBuf>,
+    saved: Option<LastGood>,
+    /// Tells the one who drives the table that it is to keep the stale mark.
+    mark_wanted: watch::Sender<bool>,
+}
+
+/// The refusal that each step was last met with, so that each distinct one is told once.
+#[derive(Default)]
+struct Refused {
+    table: Option<Refusal>,
+    file: Option<Refusal>,
+    merge: Option<Refusal>,
+}
+
+impl State {
+    /// No plan yet but the defaults.
+    pub(super) fn new(has_table: bool, last_good: Option<PathBuf>) -> Self {
+        let handle = PlanHandle::fixed(Flags::default());
+        telemetry::plan_in_force(&handle.load(), &handle.load());
+        Self {
+            handle,
+            inputs: Inputs { has_table, ..Inputs::default() },
+            in_force: None,
+            refused: Refused::default(),
+            last_good,
+            saved: None,
+            mark_wanted: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn handle(&self) -> PlanHandle {
+        self.handle.clone()
+    }
+
+    pub(super) fn mark_wanted(&self) -> watch::Receiver<bool> {
+        self.mark_wanted.subscribe()
+    }
+
+    /// The first plan: from the sources as far as they can be read, and what an earlier process left.
+    pub(super) fn begin(&mut self, table: Option<Reading>, file: Option<Reading>) {
+        self.restore();
+        match table {
+            Some(Ok(reading)) => self.take_table(Ok(reading), false),
+            Some(Err(FlagSourceError::Refused(refusal))) => self.take_table(Err(refusal), false),
+            Some(Err(FlagSourceError::Unreachable(error))) => self.start_without_table(&*error),
+            None => {}
+        }
+        if self.in_force.is_none() && self.inputs.table.is_some() {
+            // The table by itself first: should the file be wrong, this is the last good plan.
+            self.settle();
+        }
+        match file {
+            Some(Ok(reading)) => self.take_file(Ok(reading)),
+            Some(Err(FlagSourceError::Refused(refusal))) => self.take_file(Err(refusal)),
+            Some(Err(FlagSourceError::Unreachable(error))) => tracing::warn!(%error, "the flag file cannot be read"),
+            None => {}
+        }
+        self.settle();
+    }
+
+    pub(super) async fn take(&mut self, news: News) {
+        match news {
+            News::Table { said, marked } => self.take_table(said, marked),
+            News::File(said) => self.take_file(said),
+        }
+        self.settle();
+        self.save().await;
+    }
+
+    fn take_table(&mut self, reading: Result<FlagReading, Refusal>, marked: bool) {
+        // The mark and its reading come together, so that there is no moment without it.
+        self.inputs.mark_pending &= !marked;
+        let parsed = reading
+            .and_then(|reading| Ok(Table { set: FlagSet::parse(&reading.texts)?, target_stale: reading.target_stale }));
+        if let Some(table) = told_once(&mut self.refused.table, parsed, "the flag table") {
+            self.inputs.table = Some(table);
+        }
+    }
+
+    fn take_file(&mut self, reading: Result<FlagReading, Refusal>) {
+        let parsed = reading.and_then(|reading| FlagSet::parse(&reading.texts));
+        if let Some(set) = told_once(&mut self.refused.file, parsed, "the flag file") {
+            self.inputs.file = set;
+        }
+    }
+
+    /// Decides on the plan, and puts it in force.
+    fn settle(&mut self) {
+        // The plan is taken from the handle: without a table, publishing one by hand is how the stale mark is cleared.
+        let in_force = self.in_force.map(|decision| Decision { plan: self.handle.load(), ..decision });
+        let decided = self.inputs.decide(in_force.as_ref());
+        let Some(decision) = told_once(&mut self.refused.merge, decided, "the flags together") else { return };
+        self.inputs.mark_pending = decision.mark_pending;
+        self.mark_wanted
+            .send_if_modified(|wanted| mem::replace(wanted, decision.mark_pending) != decision.mark_pending);
+        self.put_in_force(decision);
+    }
+
+    fn put_in_force(&mut self, decision: Decision) {
+        self.in_force = Some(decision);
+        let before = self.handle.load();
+        if (before.flags, before.target_stale) == (decision.plan.flags, decision.plan.target_stale) {
+            return;
+        }
+        let now = self.handle.publish(decision.plan);
+        telemetry::plan_in_force(&before, &now);
+        let (from, to) = (before.phase(), now.phase());
+        tracing::info!(%from, %to, flags = ?now.flags, target_stale = now.target_stale, "a new plan is in force");
+    }
+
+    fn start_without_table(&self, error: &(dyn std::error::Error + Send + Sync)) {
+        let phase = self.handle.load().phase();
+        if self.in_force.is_some() {
+            telemetry::plan_fallback(PlanFallback::LastGood);
+            tracing::warn!(%error, %phase, "the flag table cannot be read: going on with the last good plan");
+        } else {
+            telemetry::plan_fallback(PlanFallback::Defaults);
+            tracing::error!(%error, "the flag table cannot be read and no last good plan was kept: source only");
+        }
+    }
+
+    fn restore(&mut self) {
+        let Some(path) = &self.last_good else { return };
+        match LastGood::load(path) {
+            Ok(Some(kept)) => match kept.restore() {
+                Some((decision, table)) => {
+                    self.inputs.table = table;
+                    self.inputs.mark_pending = decision.mark_pending;
+                    self.put_in_force(decision);
+                    self.saved = Some(kept);
+                }
+                None => tracing::warn!(path = %path.display(), "the last good plan on disk is not understood"),
+            },
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, path = %path.display(), "the last good plan cannot be read"),
+        }
+    }
+
+    /// Keeps the plan in force for the next process, if it is not what is kept already.
+    pub(super) async fn save(&mut self) {
+        let (Some(path), Some(decision)) = (&self.last_good, &self.in_force) else { return };
+        let kept = LastGood::new(&self.inputs, decision);
+        if self.saved.as_ref() == Some(&kept) {
+            return;
+        }
+        let (path, written) = (path.clone(), kept.clone());
+        match tokio::task::spawn_blocking(move || written.save(&path)).await {
+            Ok(Ok(())) => self.saved = Some(kept),
+            Ok(Err(error)) => tracing::warn!(%error, "the last good plan cannot be kept"),
+            Err(error) => tracing::warn!(%error, "the last good plan cannot be kept"),
+        }
+    }
+}
+
+/// The value, or nothing after counting and logging a refusal that is not the one before it.
+fn told_once<T>(last: &mut Option<Refusal>, outcome: Result<T, Refusal>, of: &'static str) -> Option<T> {
+    match outcome {
+        Ok(value) => {
+            *last = None;
+            Some(value)
+        }
+        Err(refusal) => {
+            if last.as_ref() != Some(&refusal) {
+                telemetry::plan_rejected(refusal.rule());
+                tracing::warn!(%refusal, "{of} were refused; the last good plan stays");
+                *last = Some(refusal);
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+    use crate::plan::Phase;
+
+    fn reading(texts: &[(&str, &str)], target_stale: bool) -> FlagReading {
+        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        FlagReading { texts, target_stale }
+    }
+
+    #[test]
+    fn a_refusal_is_counted_once_until_something_else_was_said() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let rejected = || {
+            let values = snapshotter.snapshot().into_vec().into_iter();
+            let counts = values.filter(|(key, ..)| key.key().name() == telemetry::PLAN_REJECTED);
+            counts.map(|(_, _, _, value)| if let DebugValue::Counter(count) = value { count } else { 0 }).sum::<u64>()
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let mut state = State::new(false, None);
+            let bad = || Ok(reading(&[("shadow_sample_rate", "101")], false));
+            let mut counts = Vec::new();
+            for said in
+                [bad(), bad(), bad(), Ok(reading(&[("nonsense", "1")], false)), bad(), Ok(reading(&[], false)), bad()]
+            {
+                state.take_file(said);
+                counts.push(rejected());
+            }
+            assert_eq!(counts, [1, 0, 0, 1, 1, 0, 1]);
+        });
+    }
+
+    #[test]
+    fn the_mark_is_held_until_the_table_keeps_it() {
+        let primary = [("search_write_mode", "dual"), ("search_read_backend", "pg")];
+        let mut state = State::new(true, None);
+        state.begin(
+            Some(Ok(reading(&primary, false))),
+            Some(Ok(reading(&[("search_write_mode", "meili_only")], false))),
+        );
+        let wanted = state.mark_wanted();
+        assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::SourceOnly, true));
+        assert!(*wanted.borrow());
+
+        // The override ends, and the table answers without having been told.
+        state.take_file(Ok(reading(&[], false)));
+        state.take_table(Ok(reading(&primary, false)), false);
+        state.settle();
+        assert_eq!((state.handle.load().phase(), *wanted.borrow()), (Phase::SourceOnly, true));
+
+        state.take_table(Ok(reading(&[("search_write_mode", "dual")], true)), true);
+        state.settle();
+        assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::DualWrite, true));
+        assert!(!*wanted.borrow());
+    }
+}

@@ -1,0 +1,206 @@
+//! A sampled read on its way to the worker, and how it is asked and compared there.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::{Instant, timeout};
+
+use super::{Outcome, ticket::Ticket, worker::Sides};
+use crate::{
+    backend::SearchBackend,
+    codec::{Codec, CodecError, Observation, Observed},
+    document::DocumentId,
+    error::{BackendError, BackendErrorKind},
+    relevance,
+    search::{SearchHits, SearchQuery},
+};
+
+/// A sampled read. What the codec kept is behind one box, so that one worker serves routes of every kind.
+pub(super) struct Job {
+    pub(super) ticket: Ticket,
+    pub(super) sent: Instant,
+    pub(super) kept: Box<dyn Kept>,
+}
+
+/// What was kept of a read, undecoded.
+pub(super) trait Kept: Send {
+    /// The query; called once.
+    fn query(&mut self) -> Result<SearchQuery, CodecError>;
+
+    /// The primary's ids and latency, once it has answered.
+    fn primary(self: Box<Self>) -> BoxFuture<'static, (Observed<Vec<DocumentId>>, Duration)>;
+}
+
+/// [`Kept`] by a codec.
+pub(super) struct KeptBy<C, Q, A> {
+    pub(super) codec: C,
+    pub(super) question: Option<Q>,
+    pub(super) answer: Observation<A>,
+    /// Ties the codec to its request and response types.
+    pub(super) decode: fn(&C, Q) -> Result<SearchQuery, CodecError>,
+    pub(super) ids: fn(&C, A) -> Result<Vec<DocumentId>, CodecError>,
+}
+
+/// How long each leg of a pair may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    pub(super) queue: Duration,
+    pub(super) shadow: Duration,
+    pub(super) primary: Duration,
+}
+
+impl<C, Q, A> KeptBy<C, Q, A> {
+    pub(super) fn new<Req, Res>(codec: C, question: Q, answer: Observation<A>) -> Self
+    where
+        C: Codec<Req, Res, Question = Q, Answer = A>,
+    {
+        Self { codec, question: Some(question), answer, decode: C::decode, ids: C::ids }
+    }
+}
+
+impl<C, Q, A> Kept for KeptBy<C, Q, A>
+where
+    C: Send + 'static,
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    fn query(&mut self) -> Result<SearchQuery, CodecError> {
+        match self.question.take() {
+            Some(question) => (self.decode)(&self.codec, question),
+            None => Err(CodecError::Malformed("the question was read before".into())),
+        }
+    }
+
+    fn primary(self: Box<Self>) -> BoxFuture<'static, (Observed<Vec<DocumentId>>, Duration)> {
+        async move {
+            let (observed, latency) = self.answer.wait().await;
+            let observed = match observed {
+                Observed::Answered(answer) => match (self.ids)(&self.codec, answer) {
+                    Ok(ids) => Observed::Answered(ids),
+                    Err(error) => Observed::Unreadable(error),
+                },
+                Observed::Failed => Observed::Failed,
+                Observed::Unreadable(error) => Observed::Unreadable(error),
+                Observed::Cancelled => Observed::Cancelled,
+            };
+            (observed, latency)
+        }
+        .boxed()
+    }
+}
+
+impl Job {
+    /// Asks the other side, waits for the primary, compares and records.
+    pub(super) async fn run(self, sides: Sides, deadlines: Deadlines) {
+        let Self { mut ticket, sent, mut kept } = self;
+        if sent.elapsed() > deadlines.queue {
+            return ticket.resolve(Outcome::DroppedLate, "");
+        }
+        let query = match kept.query() {
+            Ok(query) => query,
+            Err(error) => return ticket.resolve(unread(&error), ""),
+        };
+        let mut other = None;
+        ticket.note(|record| {
+            record.user = query.user.clone().unwrap_or_default();
+            record.query = normalize(&query.text);
+            record.offset = query.page.offset();
+            record.limit = query.page.limit();
+            other = Some(record.primary.other());
+        });
+        let Some(other) = other else { return };
+
+        let shadow = ask(sides.get(other), &query, deadlines.shadow);
+        let primary = timeout(deadlines.primary, kept.primary());
+        let ((shadow, shadow_latency), primary, settled_before) = tokio::join!(shadow, primary, sides.settled(&query));
+        let settled = match (settled_before, sides.settled(&query).await) {
+            (Some(before), Some(after)) => Some(before && after),
+            _ => None,
+        };
+
+        ticket.note(|record| {
+            record.settled = settled;
+            if let Ok(hits) = &shadow {
+                record.leg_mut(other).ids = Some(hits.ids());
+                record.leg_mut(other).latency = Some(shadow_latency);
+            }
+            if let Ok((Observed::Answered(ids), latency)) = &primary {
+                record.leg_mut(other.other()).ids = Some(ids.clone());
+                record.leg_mut(other.other()).latency = Some(*latency);
+            }
+        });
+        // The primary's failure is named first: without its answer the other side's says nothing.
+        match primary {
+            Err(_elapsed) => ticket.resolve(Outcome::PrimaryError, BackendErrorKind::Timeout.as_str()),
+            Ok((Observed::Failed, _)) => ticket.resolve(Outcome::PrimaryError, ""),
+            Ok((Observed::Cancelled, _)) => ticket.resolve(Outcome::DroppedCancelled, ""),
+            Ok((Observed::Unreadable(error), _)) => ticket.resolve(unread(&error), ""),
+            Ok((Observed::Answered(_), _)) => match shadow {
+                Ok(_) => {
+                    ticket.note(|record| {
+                        if let (Some(meili), Some(pg)) = (&record.meili.ids, &record.pg.ids) {
+                            record.overlap_at_10 = Some(relevance::overlap_at_k(meili, pg, 10));
+                        }
+                    });
+                    ticket.resolve(Outcome::Compared, "");
+                }
+                Err(error) if error.kind() == BackendErrorKind::Timeout => {
+                    ticket.resolve(Outcome::ShadowTimeout, error.kind().as_str());
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "shadow read failed");
+                    ticket.resolve(Outcome::ShadowError, error.kind().as_str());
+                }
+            },
+        }
+    }
+}
+
+/// Asks one side, with a deadline; a panic is an error like others.
+async fn ask(
+    backend: &dyn SearchBackend,
+    query: &SearchQuery,
+    deadline: Duration,
+) -> (Result<SearchHits, BackendError>, Duration) {
+    let started = Instant::now();
+    let failed = |kind| BackendError::new(backend.side(), kind, "answering a shadow read");
+    // The call itself is inside too: it may panic before there is a future.
+    let search = AssertUnwindSafe(async { backend.search(query).await }).catch_unwind();
+    let answer = match timeout(deadline, search).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_panic)) => Err(failed(BackendErrorKind::Panic)),
+        Err(_elapsed) => Err(failed(BackendErrorKind::Timeout)),
+    };
+    (answer, started.elapsed())
+}
+
+pub(super) fn unread(error: &CodecError) -> Outcome {
+    match error {
+        CodecError::TooLarge => Outcome::DroppedBodyTooLarge,
+        CodecError::Malformed(_) | CodecError::NotASearch => Outcome::DroppedUndecodable,
+        CodecError::Unsupported(_) => Outcome::DroppedUnsupported,
+    }
+}
+
+/// The form under which queries are counted as the same: trimmed, white space folded, lowercased.
+fn normalize(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !normal.is_empty() {
+            normal.push(' ');
+        }
+        normal.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_folded() {
+        assert_eq!(normalize("  The\t HANGOVER \u{3000}Ⅱ "), "the hangover ⅱ");
+        assert_eq!(normalize(" "), "");
+    }
+}

@@ -1,0 +1,83 @@
+//! What can go wrong with the control tables. No message holds a URL, so none holds a password.
+
+use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError};
+
+/// A control table could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL cannot be read. It is not shown, because it may hold a password.
+    #[error("the database URL cannot be read; give postgres://user:password@host:port/database")]
+    InvalidUrl,
+    /// The name of the schema is not a plain identifier.
+    #[error("`{0}` is no schema name; give up to 63 of a-z, 0-9 and _, not starting with a digit")]
+    InvalidSchema(String),
+    /// The server cannot be reached, or did not answer in time.
+    #[error("the database cannot be reached while {doing} ({source}); check that it runs and that its URL is right")]
+    Unreachable {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause.
+        source: sqlx::Error,
+    },
+    /// The control tables are not there.
+    #[error(
+        "the control tables are missing in this schema; run `crossfade migrate`, or name the right one by --schema"
+    )]
+    NotMigrated,
+    /// A rule of the flags refused the change.
+    #[error("{message}")]
+    Refused {
+        /// The rule, by its stable name: see [`crate::plan::rules`].
+        rule: String,
+        /// Rule, meaning and advice.
+        message: String,
+    },
+    /// The tables could not be brought up to date.
+    #[error("the control tables could not be brought up to date: {0}")]
+    Migration(#[source] MigrateError),
+    /// The server refused, for another reason.
+    #[error("the database refused while {doing}: {source}")]
+    Sql {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause.
+        source: sqlx::Error,
+    },
+}
+
+/// SQLSTATE of a relation or a function that does not exist.
+const MISSING: [&str; 2] = ["42P01", "42883"];
+
+impl StoreError {
+    /// Sorts an error of sqlx; `doing` completes "while …".
+    pub(crate) fn of(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| match &source {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Self::Unreachable { doing, source }
+            }
+            sqlx::Error::Database(error) if is_down(error.as_ref()) => Self::Unreachable { doing, source },
+            sqlx::Error::Database(error) => match Self::of_database(error.as_ref()) {
+                Some(known) => known,
+                None => Self::Sql { doing, source },
+            },
+            _ => Self::Sql { doing, source },
+        }
+    }
+
+    fn of_database(error: &dyn DatabaseError) -> Option<Self> {
+        let error = error.try_downcast_ref::<PgDatabaseError>()?;
+        match (error.code(), error.constraint(), error.table()) {
+            (code, ..) if MISSING.contains(&code) => Some(Self::NotMigrated),
+            // The rules raise check violations of no table, named after the rule.
+            ("23514", Some(rule), None) => {
+                Some(Self::Refused { rule: rule.to_owned(), message: error.message().to_owned() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Starting up, shutting down, or out of connections.
+fn is_down(error: &dyn DatabaseError) -> bool {
+    error.code().is_some_and(|code| code.starts_with("57P0") || code.starts_with("08") || code == "53300")
+}

@@ -1,0 +1,167 @@
+//! The flag table as a source of the plan: LISTEN/NOTIFY, with a poll as safety net.
+
+use std::{future, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use sqlx::postgres::PgListener;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{ACQUIRE_TIMEOUT, Store, StoreError};
+use crate::{
+    error::BoxError,
+    plan::{FlagReading, FlagSource, FlagSourceError},
+};
+
+/// The channel of the trigger; the payload is the schema.
+const CHANNEL: &str = "crossfade_flags";
+
+/// The longest wait between two attempts to listen again.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Follows `runtime_flags`. A change is notified; should the notification be lost, the next poll finds it.
+pub struct FlagWatch {
+    store: Store,
+    poll: Duration,
+    next_poll: Instant,
+    listening: Listening,
+}
+
+enum Listening {
+    /// On a connection of its own, taken out of the store's pool.
+    Yes(PgListener),
+    /// Lost or not begun: when to try, and how long to wait should that fail.
+    No { next_try: Instant, backoff: Duration },
+}
+
+/// What ended a wait.
+enum Woken {
+    ByNotification,
+    ByPoll,
+    ToListen,
+    ByLoss,
+}
+
+impl FlagWatch {
+    pub(super) fn new(store: Store) -> Self {
+        let now = Instant::now();
+        Self { store, poll: Duration::from_secs(2), next_poll: now, listening: Listening::soon(now) }
+    }
+
+    /// How often to look although nothing was notified; 2 s by default.
+    pub fn poll_every(mut self, interval: Duration) -> Self {
+        self.poll = interval;
+        self
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let next_try = match &self.listening {
+            Listening::Yes(_) => None,
+            Listening::No { next_try, .. } => Some(*next_try),
+        };
+        tokio::select! {
+            woken = self.listening.notified(self.store.schema()) => woken,
+            () = sleep_until(self.next_poll) => Woken::ByPoll,
+            () = sleep_until(next_try.unwrap_or(self.next_poll)), if next_try.is_some() => Woken::ToListen,
+        }
+    }
+
+    /// Tries to listen; afterwards the table has to be read again, for what was missed.
+    async fn listen(&mut self) {
+        let listener = async {
+            let mut listener = PgListener::connect_with(self.store.pool()).await?;
+            // Reconnecting is done here, with a backoff.
+            listener.eager_reconnect(false);
+            listener.listen(CHANNEL).await?;
+            Ok::<_, sqlx::Error>(listener)
+        };
+        match timeout(ACQUIRE_TIMEOUT, listener).await {
+            Ok(Ok(listener)) => self.listening = Listening::Yes(listener),
+            Ok(Err(error)) => self.listening.failed(&error),
+            Err(elapsed) => self.listening.failed(&elapsed),
+        }
+    }
+}
+
+impl FlagSource for FlagWatch {
+    fn read(&mut self) -> BoxFuture<'_, Result<FlagReading, FlagSourceError>> {
+        async move {
+            let read = timeout(ACQUIRE_TIMEOUT, self.store.flags().read()).await;
+            self.next_poll = Instant::now() + self.poll;
+            match read {
+                Ok(Ok(stored)) => Ok(stored.reading()),
+                Ok(Err(error)) => Err(self.unreachable(error)),
+                Err(elapsed) => Err(self.unreachable(elapsed)),
+            }
+        }
+        .boxed()
+    }
+
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        async move {
+            loop {
+                match self.wait().await {
+                    Woken::ByNotification | Woken::ByPoll => return,
+                    Woken::ByLoss => self.listening = Listening::soon(Instant::now()),
+                    Woken::ToListen => {
+                        self.listen().await;
+                        if matches!(self.listening, Listening::Yes(_)) {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn mark_stale(&mut self) -> BoxFuture<'_, Result<(), FlagSourceError>> {
+        async move {
+            let flags = self.store.flags();
+            let mark = flags.mark_stale("crossfade", "the emergency brake was pulled by a flag file");
+            match timeout(ACQUIRE_TIMEOUT, mark).await {
+                Ok(marked) => marked.map_err(|error: StoreError| FlagSourceError::Unreachable(error.into())),
+                Err(elapsed) => Err(FlagSourceError::Unreachable(elapsed.into())),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl FlagWatch {
+    /// A listener on a connection that is cut off hears nothing and says nothing: it does not outlive a failed read.
+    fn unreachable(&mut self, error: impl Into<BoxError>) -> FlagSourceError {
+        if matches!(self.listening, Listening::Yes(_)) {
+            self.listening = Listening::soon(Instant::now());
+        }
+        FlagSourceError::Unreachable(error.into())
+    }
+}
+
+impl Listening {
+    fn soon(now: Instant) -> Self {
+        Self::No { next_try: now, backoff: Duration::from_millis(100) }
+    }
+
+    /// The next notification for this schema, or the loss of the connection.
+    async fn notified(&mut self, schema: &str) -> Woken {
+        let Self::Yes(listener) = self else { return future::pending().await };
+        loop {
+            match listener.try_recv().await {
+                Ok(Some(notification)) if notification.payload() == schema => return Woken::ByNotification,
+                Ok(Some(_)) => {}
+                Ok(None) => return Woken::ByLoss,
+                Err(error) => {
+                    tracing::debug!(%error, "lost the notifications of the flag table");
+                    return Woken::ByLoss;
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &dyn std::error::Error) {
+        let Self::No { next_try, backoff } = self else { return };
+        tracing::debug!(%error, "cannot listen to the flag table, polling");
+        *next_try = Instant::now() + rand::random_range(Duration::ZERO..=*backoff);
+        *backoff = (*backoff * 2).min(LONGEST_BACKOFF);
+    }
+}

@@ -1,0 +1,311 @@
+//! The rules as the database keeps them: the same as in Rust, and under concurrency.
+
+use crossfade::{
+    plan::{FlagSet, Flags, Percent, Plan, ReadBackend, WriteMode, rules},
+    store::{Store, StoreError},
+    testing::{TestDatabase, TestPostgres},
+};
+use sqlx::{Connection, Executor, PgConnection, query, query_scalar};
+
+pub(crate) async fn migrated() -> (TestDatabase, Store) {
+    let database = TestPostgres::database().await.unwrap();
+    let store = Store::connect(database.url(), "cn_search").await.unwrap();
+    store.migrate().await.unwrap();
+    (database, store)
+}
+
+fn refused(outcome: Result<(), StoreError>) -> String {
+    match outcome {
+        Err(StoreError::Refused { rule, message }) => {
+            assert!(message.starts_with(&format!("{rule}: ")), "{message}");
+            message
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn all_flags() -> Vec<Flags> {
+    let mut all = Vec::new();
+    for write_mode in [WriteMode::MeiliOnly, WriteMode::Dual, WriteMode::PgOnly] {
+        for read_backend in [ReadBackend::Meili, ReadBackend::Pg] {
+            for read_pg_percent in [0, 50, 100].map(Percent::whole) {
+                for shadow_sample_rate in [0, 5].map(Percent::whole) {
+                    all.push(Flags { write_mode, read_backend, read_pg_percent, shadow_sample_rate });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Every sound plan times every proposal, all flags in one statement.
+#[tokio::test]
+async fn rust_and_the_database_judge_alike() {
+    let (database, store) = migrated().await;
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    connection.execute("SET search_path = cn_search").await.unwrap();
+    let plans = all_flags()
+        .into_iter()
+        .flat_map(|flags| [false, true].map(|target_stale| Plan { flags, target_stale, version: 0 }));
+    let (mut allowed, mut forbidden) = (0, 0);
+    for old in plans.filter(|plan| rules::check(plan).is_ok()) {
+        for proposed in all_flags() {
+            connection.execute("BEGIN").await.unwrap();
+            put(&mut connection, &old).await;
+            let judged = propose(&mut connection, proposed).await;
+            match (rules::change(&old, proposed), judged) {
+                (Ok(plan), Ok(())) => {
+                    // Through the transaction's own eyes.
+                    let stale: bool =
+                        query_scalar("SELECT target_stale FROM flag_state").fetch_one(&mut connection).await.unwrap();
+                    let texts: Vec<(String, String)> =
+                        sqlx::query_as("SELECT flag_name, flag_value FROM runtime_flags")
+                            .fetch_all(&mut connection)
+                            .await
+                            .unwrap();
+                    let flags = FlagSet::parse(texts).unwrap().over(Flags::default());
+                    assert_eq!((flags, stale), (plan.flags, plan.target_stale), "{old:?} to {proposed:?}");
+                    allowed += 1;
+                }
+                (Err(refusal), Err(message)) => {
+                    assert_eq!(message, refusal.to_string(), "{old:?} to {proposed:?}");
+                    forbidden += 1;
+                }
+                (rust, database) => panic!("{old:?} to {proposed:?}: {rust:?} but {database:?}"),
+            }
+            connection.execute("ROLLBACK").await.unwrap();
+        }
+    }
+    println!("{allowed} allowed, {forbidden} refused");
+    assert!(allowed > 100 && forbidden > 100);
+    assert_eq!(store.flags().read().await.unwrap().flags, []);
+}
+
+/// Puts a plan into the tables past all triggers.
+async fn put(connection: &mut PgConnection, plan: &Plan) {
+    connection.execute("SET LOCAL session_replication_role = replica; DELETE FROM runtime_flags").await.unwrap();
+    for (name, text) in plan.flags.to_texts() {
+        query("INSERT INTO runtime_flags VALUES ($1, $2, now(), 'test')")
+            .bind(name)
+            .bind(text)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+    query("UPDATE flag_state SET write_mode = $1, target_stale = $2")
+        .bind(plan.flags.write_mode.as_str())
+        .bind(plan.target_stale)
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    connection.execute("SET LOCAL session_replication_role = origin").await.unwrap();
+}
+
+async fn propose(connection: &mut PgConnection, flags: Flags) -> Result<(), String> {
+    let (names, texts): (Vec<&str>, Vec<String>) = flags.to_texts().into_iter().unzip();
+    query(
+        "INSERT INTO runtime_flags (flag_name, flag_value, updated_by)
+         SELECT name, text, 'test' FROM unnest($1::text[], $2::text[]) AS proposed (name, text)
+         ON CONFLICT (flag_name) DO UPDATE SET flag_value = EXCLUDED.flag_value",
+    )
+    .bind(names)
+    .bind(texts)
+    .execute(connection)
+    .await
+    .map(|_| ())
+    .map_err(|error| error.into_database_error().unwrap().message().to_owned())
+}
+
+/// The same text is a value for Rust and for the database, or for neither, with the same words.
+#[tokio::test]
+async fn rust_and_the_database_read_alike() {
+    let (_database, store) = migrated().await;
+    let values = [
+        "",
+        "0",
+        "00.5",
+        "5.",
+        ".5",
+        "100",
+        "100.0000",
+        "100.0001",
+        "101",
+        "1e2",
+        "-1",
+        "+5",
+        "NaN",
+        " 5",
+        "5 ",
+        "5\n",
+        "0.00001",
+        "1.2.3",
+        "٥",
+        "dual",
+        "Dual",
+        "pg",
+        "meili ",
+        "meili_only",
+        "1000",
+        "99.9999",
+        "\u{a0}5",
+    ];
+    for name in [
+        "search_write_mode",
+        "search_read_backend",
+        "search_read_pg_percent",
+        "shadow_sample_rate",
+        "x",
+        "",
+        "Shadow_sample_rate",
+    ] {
+        for value in values {
+            let rust = FlagSet::parse([(name, value)]);
+            let database = store.flags().set(name, value, "test", "").await;
+            match (rust, database) {
+                (Err(refusal), database) => assert_eq!(refused(database), refusal.to_string()),
+                (Ok(_), Ok(())) => {}
+                // A value, though the rules do not allow it now.
+                (Ok(_), Err(StoreError::Refused { rule, .. })) if rule != "bad_value" && rule != "unknown_flag" => {}
+                (Ok(set), Err(error)) => panic!("{name}={value:?} is {set:?} but {error}"),
+            }
+        }
+    }
+}
+
+/// Two changes, each legal, not legal together: one of them must see the other.
+#[tokio::test]
+async fn concurrent_changes_are_put_in_a_row() {
+    for isolation in ["READ COMMITTED", "REPEATABLE READ"] {
+        let (database, store) = migrated().await;
+        let flags = store.flags();
+        flags.set("search_write_mode", "dual", "test", "").await.unwrap();
+        flags.set("search_read_backend", "pg", "test", "").await.unwrap();
+        let mut first = PgConnection::connect(database.url()).await.unwrap();
+        let mut second = PgConnection::connect(database.url()).await.unwrap();
+        for connection in [&mut first, &mut second] {
+            query("SELECT set_config('default_transaction_isolation', $1, false)")
+                .bind(isolation.to_lowercase())
+                .execute(&mut *connection)
+                .await
+                .unwrap();
+            connection.execute("BEGIN").await.unwrap();
+            // A snapshot of before, under REPEATABLE READ.
+            connection.execute("SELECT * FROM cn_search.runtime_flags").await.unwrap();
+        }
+        let to_pg_only = "INSERT INTO cn_search.runtime_flags VALUES ('search_write_mode', 'pg_only', now(), 'first')
+                          ON CONFLICT (flag_name) DO UPDATE SET flag_value = EXCLUDED.flag_value";
+        let to_canary = "INSERT INTO cn_search.runtime_flags VALUES ('search_read_pg_percent', '50', now(), 'second')";
+        first.execute(to_pg_only).await.unwrap();
+        let waiting = tokio::spawn(async move {
+            second.execute(to_canary).await?;
+            second.execute("COMMIT").await
+        });
+        // It waits for the first one, which commits only then.
+        let mut watching = PgConnection::connect(database.url()).await.unwrap();
+        while !query_scalar::<_, bool>("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
+            .fetch_one(&mut watching)
+            .await
+            .unwrap()
+        {
+            assert!(!waiting.is_finished(), "the second change did not wait");
+        }
+        first.execute("COMMIT").await.unwrap();
+        let error = waiting.await.unwrap().unwrap_err().into_database_error().unwrap();
+        assert!(["23514", "40001"].contains(&error.code().unwrap().as_ref()), "{error}");
+        let texts = flags.read().await.unwrap().reading().texts;
+        assert_eq!((texts["search_write_mode"].as_str(), texts.get("search_read_pg_percent")), ("pg_only", None));
+    }
+}
+
+/// (flag, old, new, who, why), oldest first.
+async fn changes(store: &Store) -> Vec<[String; 5]> {
+    let mut history = store.flags().history(100).await.unwrap();
+    history.reverse();
+    history.into_iter().map(|change| [change.flag, change.old, change.new, change.who, change.why]).collect()
+}
+
+#[tokio::test]
+async fn every_change_leaves_a_row_of_history_and_the_brake_says_all_it_did() {
+    let (database, store) = migrated().await;
+    let flags = store.flags();
+    flags.set("search_write_mode", "dual", "ann", "start").await.unwrap();
+    flags.set("search_read_backend", "pg", "ann", "cut over").await.unwrap();
+    // As a person at psql would, without touching `why`: the reason before must not stand for this change.
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    let brake = "UPDATE cn_search.runtime_flags SET flag_value = 'meili_only', updated_by = 'bob' WHERE flag_name = 'search_write_mode'";
+    psql.execute(brake).await.unwrap();
+
+    let stored = flags.read().await.unwrap();
+    assert!(stored.target_stale);
+    assert_eq!(stored.reading().texts["search_read_backend"], "meili");
+
+    flags.set("search_write_mode", "dual", "ann", "again").await.unwrap();
+    let message = refused(flags.set("search_read_backend", "pg", "ann", "too early").await);
+    assert!(message.starts_with("target_stale: "), "{message}");
+    flags.clear_stale("ann", "repaired").await.unwrap();
+    flags.set("search_read_backend", "pg", "ann", "back").await.unwrap();
+    // No change, no row.
+    flags.set("search_read_backend", "pg", "ann", "twice").await.unwrap();
+
+    let expected = [
+        ["search_write_mode", "meili_only", "dual", "ann", "start"],
+        ["search_read_backend", "meili", "pg", "ann", "cut over"],
+        ["search_write_mode", "dual", "meili_only", "bob", ""],
+        ["target_stale", "false", "true", "bob", ""],
+        ["search_read_backend", "pg", "meili", "bob", ""],
+        ["search_write_mode", "meili_only", "dual", "ann", "again"],
+        ["target_stale", "true", "false", "ann", "repaired"],
+        ["search_read_backend", "meili", "pg", "ann", "back"],
+    ];
+    assert_eq!(changes(&store).await, expected.map(|row| row.map(str::to_owned)));
+}
+
+#[tokio::test]
+async fn deleting_a_row_is_going_back_to_the_default_under_the_same_rules() {
+    let (database, store) = migrated().await;
+    let flags = store.flags();
+    flags.set("search_write_mode", "dual", "ann", "").await.unwrap();
+    flags.set("search_read_backend", "pg", "ann", "").await.unwrap();
+    flags.set("search_write_mode", "pg_only", "ann", "").await.unwrap();
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    let delete = |flag: &'static str| query("DELETE FROM cn_search.runtime_flags WHERE flag_name = $1").bind(flag);
+    let error = delete("search_write_mode").execute(&mut psql).await.unwrap_err().into_database_error().unwrap();
+    assert!(error.message().starts_with("one_step: "), "{error}");
+    assert!(psql.execute("TRUNCATE cn_search.runtime_flags").await.is_err());
+
+    flags.set("search_write_mode", "dual", "ann", "").await.unwrap();
+    delete("search_write_mode").execute(&mut psql).await.unwrap();
+    let stored = flags.read().await.unwrap();
+    assert!(stored.target_stale, "deleting `dual` is the brake too");
+    assert_eq!(stored.reading().texts["search_read_backend"], "meili");
+}
+
+#[tokio::test]
+async fn migrating_twice_and_at_once_is_harmless_in_any_schema() {
+    let database = TestPostgres::database().await.unwrap();
+    let first = Store::connect(database.url(), "one").await.unwrap();
+    let second = Store::connect(database.url(), "one").await.unwrap();
+    let (left, right) = tokio::join!(first.migrate(), second.migrate());
+    left.and(right).unwrap();
+    first.migrate().await.unwrap();
+    first.flags().set("search_write_mode", "dual", "ann", "").await.unwrap();
+
+    let other = Store::connect(database.url(), "two").await.unwrap();
+    assert!(matches!(other.flags().read().await, Err(StoreError::NotMigrated)));
+    other.migrate().await.unwrap();
+    assert_eq!(other.flags().read().await.unwrap().flags, []);
+}
+
+#[tokio::test]
+async fn errors_never_show_a_password() {
+    for url in
+        ["postgres://ann:hunter2@127.0.0.1:1/x", "postgres://ann:hunter2@127.0.0.1:notaport/x", "nonsense hunter2"]
+    {
+        let error = match Store::connect(url, "cn_search").await {
+            Ok(_) => panic!("connected to {url}"),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    assert!(matches!(Store::connect_lazy("postgres://h/x", "a; DROP"), Err(StoreError::InvalidSchema(_))));
+}
