@@ -72,6 +72,21 @@ mod tests {
     }
 
     #[test]
+    fn ends_are_in_or_out_for_numbers_and_texts_alike() {
+        for (filter, expected) in [
+            ("a > 1", false),
+            ("a >= 1", true),
+            ("a < 1", false),
+            ("a <= 1", true),
+            ("a 1 TO 1", true),
+            ("a 2 TO 1", false),
+        ] {
+            assert_eq!(holds(filter, json!({"a": 1})), expected, "{filter}");
+            assert_eq!(holds(filter, json!({"a": "1"})), expected, "{filter} as text");
+        }
+    }
+
+    #[test]
     fn a_number_is_compared_with_texts_as_text() {
         assert!(holds("n >= 1", json!({"n": "zeta"})));
         assert!(holds("n = 1", json!({"n": "1"})) && holds("n = '1.0'", json!({"n": 1})));

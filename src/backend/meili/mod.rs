@@ -2,7 +2,8 @@
 //!
 //! [`MeiliIndex`] answers searches and gives what a target is built from: the settings and the documents in internal
 //! order. [`MeiliSettlement`] says whether writes are still under way, so that a comparison made meanwhile can be told
-//! apart. The API key is sent and nothing else: no message and no `Debug` shows it.
+//! apart. Shadow reads share the connections: their number is not bounded, so they cannot starve a user's read. The API
+//! key is sent and nothing else: no message and no `Debug` shows it.
 
 mod client;
 mod error;

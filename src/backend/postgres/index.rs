@@ -154,6 +154,13 @@ impl PostgresIndex {
         count.map(i64::unsigned_abs).ok_or_else(|| index_not_found(self.uid()))
     }
 
+    /// Tells the planner how frequent words and values are now. Worth it after a bulk load: until the server does it by
+    /// itself, about a minute later, searches take some times as long. Needs the owner of the tables.
+    pub async fn analyze(&self) -> Result<(), BackendError> {
+        sqlx::query(sql::ANALYZE).execute(self.pool()).await.map_err(failed("analyzing the documents"))?;
+        Ok(())
+    }
+
     pub(super) fn options(&self) -> &PostgresOptions {
         &self.options
     }

@@ -32,6 +32,8 @@ pub(super) const DOCUMENT_COUNT: &str = "
     SELECT (SELECT count(*) FROM search_documents d WHERE d.index_uid = i.uid AND NOT d.deleted)
     FROM search_indexes i WHERE i.uid = $1";
 
+pub(super) const ANALYZE: &str = "ANALYZE search_documents";
+
 /// A newer version wins; an equal one replaces a document, but does not bring a deleted one back.
 pub(super) const UPSERT: &str = "
     INSERT INTO search_documents AS d (index_uid, id, version, ordinal, generation, body, facets, words)
