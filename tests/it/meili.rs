@@ -23,7 +23,7 @@ async fn films(meili: &Meili) -> MeiliIndex {
         [("Red moon", "drama", 3), ("Red sun", "noir", 2), ("Blue moon", "drama", 1), ("Red moon", "noir", 4)]
             .iter()
             .zip(1..)
-            .map(|((title, genre, year), id)| json!({"year": year, "id": id, "title": title, "genre": genre}))
+            .map(|((title, genre, year), id)| json!({"id": id, "year": year, "title": title, "genre": genre}))
             .collect();
     let uid = meili.index("side", &settings, &documents).await.unwrap();
     MeiliOptions::new(meili.url(), Some(meili.key())).unwrap().index(uid)
@@ -65,8 +65,8 @@ async fn ids_are_read_although_the_key_was_not_asked_for() {
     let meili = Meili::start().await.unwrap();
     let index = films(&meili).await;
     for (retrieve, shown) in [
-        (None, r#"{"year":2,"id":2,"title":"Red sun","genre":"noir"}"#),
-        (Some(vec!["*"]), r#"{"year":2,"id":2,"title":"Red sun","genre":"noir"}"#),
+        (None, r#"{"id":2,"year":2,"title":"Red sun","genre":"noir"}"#),
+        (Some(vec!["*"]), r#"{"id":2,"year":2,"title":"Red sun","genre":"noir"}"#),
         (Some(vec!["title"]), r#"{"title":"Red sun"}"#),
         (Some(vec![]), "{}"),
         (Some(vec!["id"]), r#"{"id":2}"#),
@@ -98,7 +98,7 @@ async fn a_target_can_be_built_from_settings_and_documents() {
     let ids: Vec<&str> = page.documents.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!((ids, page.total), (vec!["2", "3"], 4));
     let document = serde_json::to_string(&page.documents[0].1).unwrap();
-    assert_eq!(document, r#"{"year":2,"id":2,"title":"Red sun","genre":"noir"}"#);
+    assert_eq!(document, r#"{"id":2,"year":2,"title":"Red sun","genre":"noir"}"#);
     assert!(index.documents_in_order(4, 2).await.unwrap().documents.is_empty());
     meili.close().await.unwrap();
 }
