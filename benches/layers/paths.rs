@@ -121,7 +121,8 @@ impl HttpPath {
             Some(migration) => route.layer(migration.http_reads(codec)),
             None => route,
         };
-        Self(Router::new().route("/v1/search", route))
+        // With its state, as `axum::serve` has it: without, layers are applied anew for every request.
+        Self(Router::new().route("/v1/search", route).with_state(()))
     }
 }
 

@@ -92,6 +92,7 @@ impl World {
             offset += PAGE;
             bar.set_position(offset.min(page.total));
         }
+        target.analyze().await?;
         bar.finish_and_clear();
         progress.step(&format!("loaded {} films into PostgreSQL", target.document_count().await?));
         Ok(())

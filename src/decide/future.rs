@@ -19,25 +19,31 @@ pin_project! {
         C: Codec<Req, S::Response>,
     {
         #[pin]
-        state: State<C::Prepare, S::Future, S, C>,
+        state: State<S::Future, Pin<Box<Preparing<S, C, C::Prepare>>>>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<P, F, S, C> {
-        Preparing {
-            #[pin]
-            prepare: P,
-            plan: Plan,
-            sampled: bool,
-            inner: S,
-            layer: Arc<DecideLayer<C>>,
-        },
+    enum State<F, P> {
+        // Boxed: a request that is not looked into should not carry the room for it.
+        Preparing { preparing: P },
         Decided {
             #[pin]
             future: F,
         },
+    }
+}
+
+pin_project! {
+    /// A request that is being made readable, and what it takes to decide and go on.
+    pub(super) struct Preparing<S, C, P> {
+        #[pin]
+        pub(super) prepare: P,
+        pub(super) plan: Plan,
+        pub(super) sampled: bool,
+        pub(super) inner: S,
+        pub(super) layer: Arc<DecideLayer<C>>,
     }
 }
 
@@ -51,14 +57,8 @@ where
         Self { state: State::Decided { future } }
     }
 
-    pub(super) fn preparing(
-        prepare: C::Prepare,
-        plan: Plan,
-        sampled: bool,
-        inner: S,
-        layer: Arc<DecideLayer<C>>,
-    ) -> Self {
-        Self { state: State::Preparing { prepare, plan, sampled, inner, layer } }
+    pub(super) fn preparing(preparing: Preparing<S, C, C::Prepare>) -> Self {
+        Self { state: State::Preparing { preparing: Box::pin(preparing) } }
     }
 }
 
@@ -75,10 +75,12 @@ where
         loop {
             let future = match state.as_mut().project() {
                 StateProj::Decided { future } => return future.poll(cx),
-                StateProj::Preparing { prepare, plan, sampled, inner, layer } => {
-                    let request = ready!(prepare.poll(cx));
-                    let primary = layer.primary::<Req, S::Response>(plan, &request);
-                    inner.call(Decided { plan: *plan, primary, sampled: *sampled, request })
+                StateProj::Preparing { preparing } => {
+                    let Preparing { plan, sampled, .. } = **preparing;
+                    let parts = preparing.as_mut().project();
+                    let request = ready!(parts.prepare.poll(cx));
+                    let primary = parts.layer.primary::<Req, S::Response>(&plan, &request);
+                    parts.inner.call(Decided { plan, primary, sampled, request })
                 }
             };
             state.set(State::Decided { future });

@@ -7,7 +7,7 @@ use std::{
 use tokio::time::Instant;
 use tower::Service;
 
-use super::{DecideFuture, DecideLayer, Decided};
+use super::{DecideFuture, DecideLayer, Decided, future::Preparing};
 use crate::{
     breaker::Admission,
     codec::Codec,
@@ -77,6 +77,7 @@ where
         // The service that was polled ready is the one to call; its clone is not ready.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        DecideFuture::preparing(self.layer.codec.prepare(request), plan, sampled, inner, self.layer.clone())
+        let prepare = self.layer.codec.prepare(request);
+        DecideFuture::preparing(Preparing { prepare, plan, sampled, inner, layer: self.layer.clone() })
     }
 }

@@ -6,63 +6,65 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
-use tower::{Service, util::Oneshot};
 
 use crate::{decide::Answered, error::Side};
 
 pin_project! {
-    /// The future of [`Route`](super::Route).
-    pub struct RouteFuture<S, Req>
-    where
-        S: Service<Req>,
-    {
+    /// The future of [`Route`](super::Route); `F` is the wrapped service's.
+    pub struct RouteFuture<F, Res, E> {
         #[pin]
-        state: State<S, Req>,
+        state: State<F, Res, E>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, Req>
-    where
-        S: Service<Req>,
-    {
-        Source {
+    // No request is held here: what is common stays small, and futures are moved several times before they are polled.
+    enum State<F, Res, E> {
+        /// The wrapped service was ready and has been called.
+        Called {
             #[pin]
-            future: Oneshot<S, Req>,
+            future: F,
         },
-        // Boxed: it costs nothing beside a database query, and keeps the common state small.
-        Target {
-            future: BoxFuture<'static, Result<Answered<S::Response>, S::Error>>,
+        /// It was not able to take a request.
+        Failed {
+            error: Option<E>,
+        },
+        /// It was not ready, or PostgreSQL is asked: beside that, a box costs nothing.
+        Boxed {
+            future: BoxFuture<'static, Result<Answered<Res>, E>>,
         },
     }
 }
 
-impl<S, Req> RouteFuture<S, Req>
-where
-    S: Service<Req>,
-{
+impl<F, Res, E> RouteFuture<F, Res, E> {
     #[inline]
-    pub(super) fn source(future: Oneshot<S, Req>) -> Self {
-        Self { state: State::Source { future } }
+    pub(super) fn called(future: F) -> Self {
+        Self { state: State::Called { future } }
     }
 
-    pub(super) fn target(future: BoxFuture<'static, Result<Answered<S::Response>, S::Error>>) -> Self {
-        Self { state: State::Target { future } }
+    pub(super) fn failed(error: E) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
+    }
+
+    pub(super) fn boxed(future: BoxFuture<'static, Result<Answered<Res>, E>>) -> Self {
+        Self { state: State::Boxed { future } }
     }
 }
 
-impl<S, Req> Future for RouteFuture<S, Req>
+impl<F, Res, E> Future for RouteFuture<F, Res, E>
 where
-    S: Service<Req>,
+    F: Future<Output = Result<Res, E>>,
 {
-    type Output = Result<Answered<S::Response>, S::Error>;
+    type Output = Result<Answered<Res>, E>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Source { future } => future.poll(cx).map_ok(|response| Answered { by: Side::Meili, response }),
-            StateProj::Target { future } => future.as_mut().poll(cx),
+            StateProj::Called { future } => future.poll(cx).map_ok(|response| Answered { by: Side::Meili, response }),
+            // Polled again after it was ready, which callers must not do.
+            StateProj::Failed { error } => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+            StateProj::Boxed { future } => future.as_mut().poll(cx),
         }
     }
 }

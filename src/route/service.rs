@@ -1,10 +1,10 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt};
 use tokio::time::{Instant, timeout};
 use tower::{Service, ServiceExt};
 
@@ -41,7 +41,7 @@ where
 {
     type Response = Answered<S::Response>;
     type Error = S::Error;
-    type Future = RouteFuture<S, Req>;
+    type Future = RouteFuture<S::Future, S::Response, S::Error>;
 
     /// Always ready: see the [module](super#readiness).
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -50,14 +50,22 @@ where
 
     #[inline]
     fn call(&mut self, decided: Decided<Req>) -> Self::Future {
-        let inner = self.inner.clone();
+        let mut inner = self.inner.clone();
         if decided.primary == Side::Meili {
-            return RouteFuture::source(inner.oneshot(decided.request));
+            // Mostly it is ready at once. If not, nobody needs waking yet: the future asks again.
+            return match inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => RouteFuture::called(inner.call(decided.request)),
+                Poll::Ready(Err(error)) => RouteFuture::failed(error),
+                Poll::Pending => {
+                    let waiting = inner.oneshot(decided.request);
+                    RouteFuture::boxed(waiting.map_ok(|response| Answered { by: Side::Meili, response }).boxed())
+                }
+            };
         }
         let target = self.target.clone();
         let codec = &target.codec;
         let query = codec.question(&decided.request).and_then(|question| codec.decode(question));
-        RouteFuture::target(Box::pin(async move {
+        RouteFuture::boxed(Box::pin(async move {
             let failure = match target.answer::<Req, S::Response>(query).await {
                 Ok(response) => return Ok(Answered { by: Side::Pg, response }),
                 Err(failure) => failure,

@@ -21,7 +21,8 @@ pin_project! {
     {
         #[pin]
         inner: F,
-        observing: Option<Observing<C, C::Answer>>,
+        // Boxed: a read that is not sampled should not carry the room for it.
+        observing: Option<Box<Observing<C, C::Answer>>>,
         types: PhantomData<fn(Req) -> Res>,
     }
 }
@@ -42,7 +43,7 @@ where
     }
 
     pub(super) fn observed(inner: F, observer: Observer<C::Answer>, codec: C, primary: Side) -> Self {
-        Self { inner, observing: Some(Observing { observer, codec, primary }), types: PhantomData }
+        Self { inner, observing: Some(Box::new(Observing { observer, codec, primary })), types: PhantomData }
     }
 }
 
@@ -57,9 +58,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx));
-        let Some(Observing { mut observer, codec, primary }) = this.observing.take() else {
+        let Some(observing) = this.observing.take() else {
             return Poll::Ready(result.map(|answered| answered.response));
         };
+        let Observing { mut observer, codec, primary } = *observing;
         observer.answered();
         Poll::Ready(match result {
             Ok(Answered { by, response }) if by == primary => Ok(codec.observe(response, observer)),
