@@ -66,6 +66,8 @@ const STEPS: &[(&str, &Settings, Phase)] = &[
 ];
 
 const OPERATOR: &str = "drill";
+/// Requests a second while the rollback is measured.
+const CROWD: u32 = 300;
 
 impl Walk<'_> {
     pub async fn run(self, progress: &Progress) -> Result<Walked, Box<dyn Error + Send + Sync>> {
@@ -117,9 +119,17 @@ impl Walk<'_> {
         load: &Load,
         progress: &Progress,
     ) -> Result<(Rollback, Stretch), Box<dyn Error + Send + Sync>> {
+        // More readers for a moment: the last answer from PostgreSQL is only as exact as they are frequent.
+        let crowd = CancellationToken::new();
+        let readers = tokio::spawn(load.clone().run(CROWD, crowd.clone()));
+        progress.run("a crowd gathers", Duration::from_millis(200)).await;
+        load.take();
         let changed = Instant::now();
         self.world.store.flags().set("search_read_backend", "meili", OPERATOR, "rollback").await?;
-        progress.run("rollback", self.options.phase.max(Duration::from_secs(1))).await;
+        progress.run("rollback", Duration::from_millis(300)).await;
+        crowd.cancel();
+        readers.await?;
+        progress.run("rollback", self.options.phase).await;
         let seen = load.take();
         let last = seen.last_from_pg.unwrap_or(changed);
         let stretch = Stretch::of("rollback", self.plan.load().phase(), seen);
