@@ -2,6 +2,8 @@
 
 use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError};
 
+use crate::plan::{FlagSourceError, Refusal};
+
 /// A control table could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -62,6 +64,15 @@ impl StoreError {
             },
             _ => Self::Sql { doing, source },
         }
+    }
+
+    /// As the watcher of the plan takes it.
+    pub(super) fn into_source_error(self) -> FlagSourceError {
+        let refusal = match &self {
+            Self::Refused { rule, message } => Refusal::of_database(rule, message),
+            _ => None,
+        };
+        refusal.map_or_else(|| FlagSourceError::Unreachable(self.into()), FlagSourceError::Refused)
     }
 
     fn of_database(error: &dyn DatabaseError) -> Option<Self> {

@@ -119,7 +119,7 @@ impl FlagSource for FlagWatch {
             let flags = self.store.flags();
             let mark = flags.mark_stale("crossfade", "the emergency brake was pulled by a flag file");
             match timeout(ACQUIRE_TIMEOUT, mark).await {
-                Ok(marked) => marked.map_err(|error: StoreError| FlagSourceError::Unreachable(error.into())),
+                Ok(marked) => marked.map_err(StoreError::into_source_error),
                 Err(elapsed) => Err(FlagSourceError::Unreachable(elapsed.into())),
             }
         }
