@@ -1,11 +1,15 @@
 //! The rules as the database keeps them: the same as in Rust, and under concurrency.
 
+use std::time::Duration;
+
 use crossfade::{
     plan::{FlagSet, Flags, Percent, Plan, ReadBackend, WriteMode, rules},
     store::{Store, StoreError},
     testing::{TestDatabase, TestPostgres},
 };
+use futures_util::FutureExt;
 use sqlx::{Connection, Executor, PgConnection, query, query_scalar};
+use tokio::time::timeout;
 
 pub(crate) async fn migrated() -> (TestDatabase, Store) {
     let database = TestPostgres::database().await.unwrap();
@@ -215,6 +219,33 @@ async fn concurrent_changes_are_put_in_a_row() {
         let texts = flags.read().await.unwrap().reading().texts;
         assert_eq!((texts["search_write_mode"].as_str(), texts.get("search_read_pg_percent")), ("pg_only", None));
     }
+}
+
+/// A transaction that somebody forgot at psql does not hold up a rollback without a word.
+#[tokio::test]
+async fn a_forgotten_transaction_is_named() {
+    let (database, store) = migrated().await;
+    let flags = store.flags();
+    flags.set("search_write_mode", "dual", "test", "").await.unwrap();
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute("SET application_name = 'psql'; BEGIN").await.unwrap();
+    psql.execute("UPDATE cn_search.runtime_flags SET flag_value = 'dual'").await.unwrap();
+    let pid: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(&mut psql).await.unwrap();
+    let deadline = Duration::from_secs(10);
+    let rollback = flags.set("search_write_mode", "meili_only", "test", "");
+    let mark = flags.mark_stale("test", "");
+    for change in [rollback.boxed(), mark.boxed()] {
+        match timeout(deadline, change).await.expect("it waits for the forgotten transaction") {
+            Err(error @ StoreError::Locked { .. }) => {
+                let message = error.to_string();
+                assert!(message.contains(&format!("pid {pid} ")), "{message}");
+                assert!(message.contains("application psql") && message.contains("flag file"), "{message}");
+            }
+            other => panic!("not locked: {other:?}"),
+        }
+    }
+    psql.execute("ROLLBACK").await.unwrap();
+    flags.set("search_write_mode", "meili_only", "test", "").await.unwrap();
 }
 
 /// (flag, old, new, who, why), oldest first.
