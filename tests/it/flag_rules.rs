@@ -327,6 +327,43 @@ async fn migrating_twice_and_at_once_is_harmless_in_any_schema() {
     assert_eq!(other.flags().read().await.unwrap().flags, []);
 }
 
+/// The tables whose names and columns are fixed, as another program may have made them, are completed.
+#[tokio::test]
+async fn tables_that_are_there_already_are_taken_over_with_their_rows() {
+    let database = TestPostgres::database().await.unwrap();
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute(
+        "CREATE SCHEMA cn_search;
+         CREATE TABLE cn_search.runtime_flags (
+             flag_name TEXT PRIMARY KEY, flag_value TEXT NOT NULL,
+             updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW(), updated_by TEXT NOT NULL);
+         CREATE TABLE cn_search.backfill_jobs (
+             job_id TEXT PRIMARY KEY, target TEXT NOT NULL, status TEXT NOT NULL, high_watermark_seq BIGINT NULL,
+             processed_rows BIGINT NOT NULL DEFAULT 0, error_message TEXT NULL, started_at TIMESTAMPTZ NULL,
+             completed_at TIMESTAMPTZ NULL, updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW());
+         CREATE TABLE cn_search.backfill_checkpoints (
+             job_id TEXT NOT NULL, shard_key TEXT NOT NULL, last_cursor TEXT NOT NULL,
+             updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW(), PRIMARY KEY (job_id, shard_key));
+         CREATE TABLE cn_search.shadow_read_logs (
+             id BIGSERIAL PRIMARY KEY, endpoint TEXT NOT NULL, user_id TEXT NOT NULL, query_norm TEXT NOT NULL,
+             meili_ids TEXT[] NOT NULL, pg_ids TEXT[] NOT NULL, overlap_at_10 DOUBLE PRECISION NOT NULL,
+             latency_meili_ms INT NOT NULL, latency_pg_ms INT NOT NULL, created_at TIMESTAMPTZ NOT NULL DEFAULT NOW());
+         INSERT INTO cn_search.runtime_flags (flag_name, flag_value, updated_by) VALUES
+             ('search_write_mode', 'dual', 'before'), ('shadow_sample_rate', '5', 'before');",
+    )
+    .await
+    .unwrap();
+    let store = Store::connect(database.url(), "cn_search").await.unwrap();
+    store.migrate().await.unwrap();
+    let flags = store.flags();
+    assert_eq!(flags.read().await.unwrap().reading().texts["shadow_sample_rate"], "5");
+    // It is one step from `dual`, and would be two from the default.
+    flags.set("search_read_backend", "pg", "test", "").await.unwrap();
+    flags.set("search_write_mode", "pg_only", "test", "done").await.unwrap();
+    let expected = ["search_write_mode", "dual", "pg_only", "test", "done"].map(str::to_owned);
+    assert_eq!(changes(&store).await.last(), Some(&expected));
+}
+
 #[tokio::test]
 async fn errors_never_show_a_password() {
     for url in
