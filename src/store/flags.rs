@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, Postgres, postgres::PgArguments, query, query::Query, query_as};
+use sqlx::{FromRow, PgExecutor, Postgres, postgres::PgArguments, query, query::Query, query_as};
 use tokio::time::timeout;
 
 use super::{ACQUIRE_TIMEOUT, Blocker, FlagWatch, Store, StoreError};
@@ -85,13 +85,17 @@ impl FlagTable {
 
     /// All flags and the mark, in one statement and so at one instant.
     pub async fn read(&self) -> Result<StoredFlags, StoreError> {
+        Self::read_on(self.store.pool()).await
+    }
+
+    pub(super) async fn read_on(executor: impl PgExecutor<'_>) -> Result<StoredFlags, StoreError> {
         let rows: Vec<FlagRow> = query_as(
             "SELECT target_stale, flag_name, flag_value, updated_by,
                     (extract(epoch FROM updated_at) * 1000000)::BIGINT AS updated_micros
              FROM flag_state LEFT JOIN runtime_flags ON TRUE
              ORDER BY flag_name",
         )
-        .fetch_all(self.store.pool())
+        .fetch_all(executor)
         .await
         .map_err(StoreError::of("reading the flags"))?;
         let target_stale = rows.iter().any(|row| row.target_stale);

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::flag_rules::migrated;
+use super::{flag_rules::migrated, proxy::Proxy};
 
 /// A watcher at work. Dropping it stops it.
 struct Running {
@@ -133,7 +133,11 @@ async fn listening(psql: &mut PgConnection) -> i32 {
     let begun = Instant::now();
     loop {
         let found = sqlx::query_scalar(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+            "SELECT pid FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'crossfade flags'
+                -- It listens, and has read the table after that.
+                AND query LIKE 'SELECT target_stale%' AND state = 'idle'
+             ORDER BY backend_start DESC LIMIT 1",
         );
         if let Some(pid) = found.fetch_optional(&mut *psql).await.unwrap() {
             return pid;
@@ -144,6 +148,7 @@ async fn listening(psql: &mut PgConnection) -> i32 {
 
 #[tokio::test]
 async fn a_lost_notification_is_found_by_the_poll_and_listening_resumes() {
+    let metrics = Metrics::record();
     let (database, store) = migrated().await;
     let source = store.flags().watch().poll_every(Duration::from_millis(300));
     let (plan, watcher) = PlanHandle::watch(Flagging::new().table(source)).await;
@@ -166,6 +171,36 @@ async fn a_lost_notification_is_found_by_the_poll_and_listening_resumes() {
     store.flags().set("shadow_sample_rate", "5", "test", "").await.unwrap();
     let took = until_phase(&plan, Phase::Shadow).await;
     println!("after listening again: {took:?}");
+    assert_eq!(metrics.value("plan_found_by_poll_total{}"), 1.0);
+    running.stop().await;
+}
+
+/// Cut off without a word, as by a lost route: the connection that listens does not notice by itself.
+#[tokio::test]
+async fn a_listening_connection_that_fell_silent_is_replaced() {
+    let metrics = Metrics::record();
+    let (database, store) = migrated().await;
+    let proxy = Proxy::before(database.url()).await;
+    let behind = Store::connect(proxy.url(), "cn_search").await.unwrap();
+    let source = behind.flags().watch().poll_every(Duration::from_millis(100));
+    let (plan, watcher) = PlanHandle::watch(Flagging::new().table(source)).await;
+    let running = Running::start(watcher);
+    let until_listening = async |wanted: f64| {
+        let begun = Instant::now();
+        while metrics.value("plan_listening{}") != wanted {
+            assert!(begun.elapsed() < Duration::from_secs(20), "plan_listening is never {wanted}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    until_listening(1.0).await;
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    let before = listening(&mut psql).await;
+    assert!(proxy.freeze_listeners());
+    until_listening(0.0).await;
+    until_listening(1.0).await;
+    assert_ne!(listening(&mut psql).await, before);
+    store.flags().set("search_write_mode", "dual", "test", "").await.unwrap();
+    until_phase(&plan, Phase::DualWrite).await;
     running.stop().await;
 }
 
