@@ -50,8 +50,10 @@ pub struct FlagChange {
     pub old: String,
     /// Its text after.
     pub new: String,
-    /// Who changed it.
+    /// Who changed it, as far as that was said.
     pub who: String,
+    /// The role that was logged in to the database.
+    pub db_user: String,
     /// The reason given.
     pub why: String,
     /// When.
@@ -74,6 +76,7 @@ struct ChangeRow {
     old_value: String,
     new_value: String,
     changed_by: String,
+    db_user: String,
     why: String,
     changed_micros: i64,
 }
@@ -119,7 +122,7 @@ impl FlagTable {
     /// The latest changes, the newest first.
     pub async fn history(&self, limit: u32) -> Result<Vec<FlagChange>, StoreError> {
         let rows: Vec<ChangeRow> = query_as(
-            "SELECT flag_name, old_value, new_value, changed_by, why,
+            "SELECT flag_name, old_value, new_value, changed_by, db_user, why,
                     (extract(epoch FROM changed_at) * 1000000)::BIGINT AS changed_micros
              FROM flag_history ORDER BY id DESC LIMIT $1",
         )
@@ -210,6 +213,7 @@ impl ChangeRow {
             old: self.old_value,
             new: self.new_value,
             who: self.changed_by,
+            db_user: self.db_user,
             why: self.why,
             when: timestamp(self.changed_micros),
         }

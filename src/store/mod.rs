@@ -55,7 +55,8 @@ impl Store {
         }
         let options: PgConnectOptions = url.parse().map_err(|_| StoreError::InvalidUrl)?;
         let options = options.application_name("crossfade").options([
-            ("search_path", schema),
+            // Otherwise temporary tables would come first.
+            ("search_path", &*format!("{schema},pg_temp")),
             ("statement_timeout", "10s"),
             ("idle_in_transaction_session_timeout", "10s"),
             // The server notices within a minute that a client is gone, and lets its locks go.
