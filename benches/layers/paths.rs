@@ -62,7 +62,7 @@ impl Mode {
         Migration::builder(plan)
             .source(source)
             .target(target)
-            .shadow_log(Arc::new(records))
+            .shadow_log(records)
             .shadow_policy(policy)
             .build()
             .unwrap()

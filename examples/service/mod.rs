@@ -5,7 +5,7 @@
 
 mod movies;
 
-use std::{error::Error, path::PathBuf, sync::Arc};
+use std::{error::Error, path::PathBuf};
 
 use axum::{Router, routing::get};
 use crossfade::{
@@ -19,7 +19,7 @@ use crossfade::{
     store::{DEFAULT_SCHEMA, ShadowLog, ShadowLogOptions, Store},
     telemetry,
 };
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_http::trace::TraceLayer;
 
@@ -63,10 +63,10 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
 
     // The migration.
     let (migration, worker) = Migration::builder(plan.clone())
-        .source(Arc::new(meili.clone()))
-        .target(Arc::new(postgres))
-        .settlement(Arc::new(MeiliSettlement::new(meili)))
-        .shadow_log(Arc::new(log))
+        .source(meili.clone())
+        .target(postgres)
+        .settlement(MeiliSettlement::new(meili))
+        .shadow_log(log)
         .run_along(|stop| watcher.run(stop))
         .run_along(|stop| writer.run(stop))
         .build()?;
@@ -76,7 +76,7 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
         .adjust(movies::filter)
         .respond(movies::respond)
         .build()
-        .mark_pg(ANSWERED_BY);
+        .pg_header(ANSWERED_BY, HeaderValue::from_static("pg"));
     let search = search.layer(migration.http_reads(codec).endpoint("GET /v1/search"));
 
     let metrics = install_metrics()?;
