@@ -94,7 +94,7 @@ fn main() -> ExitCode {
 }
 
 /// Returns how many requests failed.
-async fn run(options: Options) -> Result<u64, Box<dyn Error + Send + Sync>> {
+async fn run(options: Options) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let progress = Progress::new();
     let world = World::start(&progress).await?;
     let service = service::build(&world.config()).await?;
@@ -116,5 +116,5 @@ async fn run(options: Options) -> Result<u64, Box<dyn Error + Send + Sync>> {
         println!("{}", output::text(&walked, &report, recorded));
     }
     world.stop().await?;
-    Ok(walked.failed())
+    Ok(walked.failed)
 }

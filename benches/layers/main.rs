@@ -1,4 +1,4 @@
-//! What the read layers cost on the response path: `cargo bench --bench layers --all-features`.
+//! What the read layers cost on the response path: `cargo bench --bench layers`.
 //!
 //! Two criterion groups, `reads` (typed, in-memory sides) and `http_reads` (axum route, 6 KB answer), each with the bare
 //! service and the layers off, unsampled and sampled; then `isolation`, p99 under load with a shadow that hangs. It ends
