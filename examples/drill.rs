@@ -6,7 +6,7 @@
 //! 100 %, rollback. It ends with the report and the time the rollback took.
 //!
 //! `--quick` ends within 20 s once built; `--json` prints one object at the end.
-#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub)]
+#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
 #[path = "drill/load.rs"]
 mod load;

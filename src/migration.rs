@@ -32,6 +32,7 @@ use crate::{
     breaker::{Breaker, BreakerPolicy},
     decide::{Decide, DecideLayer},
     error::Side,
+    opaque::opaque_debug,
     plan::PlanHandle,
     route::{Route, RouteLayer},
     shadow::{self, Drained, Shadow, ShadowLayer, ShadowPolicy, ShadowQueue, ShadowRecord, ShadowSink, ShadowWorker},
@@ -266,3 +267,8 @@ struct NoLog;
 impl ShadowSink for NoLog {
     fn record(&self, _record: ShadowRecord) {}
 }
+
+opaque_debug!(Migration);
+opaque_debug!(MigrationBuilder);
+opaque_debug!(Worker);
+opaque_debug!(ReadsLayer<C>);

@@ -11,6 +11,7 @@ use crate::{
     codec::{Codec, Refuse},
     decide::{Answered, Decided},
     error::Side,
+    opaque::opaque_debug,
     telemetry::{self, FallbackReason},
 };
 
@@ -78,3 +79,5 @@ where
         }))
     }
 }
+
+opaque_debug!(Route<S, C>);

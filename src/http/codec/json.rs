@@ -13,6 +13,7 @@ use super::{
 use crate::{
     codec::CodecError,
     document::DocumentId,
+    opaque::opaque_debug,
     search::{FilterInput, Hit, Page, SearchHits, SearchQuery},
 };
 
@@ -304,3 +305,5 @@ fn put(root: &mut Value, pointer: &str, value: Value) {
     }
     *place = value;
 }
+
+opaque_debug!(JsonSearch);

@@ -12,6 +12,7 @@ use super::{HttpCodec, Place, Protocol, Question, parse, place::parameters};
 use crate::{
     codec::CodecError,
     document::DocumentId,
+    opaque::opaque_debug,
     search::{Page, SearchHits, SearchQuery},
 };
 
@@ -272,3 +273,5 @@ fn from_query_string(uri: &Uri) -> Map<String, Value> {
         })
         .collect()
 }
+
+opaque_debug!(MeiliSearch);
