@@ -117,11 +117,9 @@ impl FlagSource for FlagWatch {
     fn mark_stale(&mut self) -> BoxFuture<'_, Result<(), FlagSourceError>> {
         async move {
             let flags = self.store.flags();
-            let mark = flags.mark_stale("crossfade", "the emergency brake was pulled by a flag file");
-            match timeout(ACQUIRE_TIMEOUT, mark).await {
-                Ok(marked) => marked.map_err(|error: StoreError| FlagSourceError::Unreachable(error.into())),
-                Err(elapsed) => Err(FlagSourceError::Unreachable(elapsed.into())),
-            }
+            let mark =
+                flags.mark_stale("crossfade", "writes went to Meilisearch alone: by a flag file, or in an outage");
+            mark.await.map_err(StoreError::into_source_error)
         }
         .boxed()
     }
