@@ -47,11 +47,14 @@ impl PostgresIndex {
         let uid = query.index.as_deref().unwrap_or(self.uid());
         let mut snapshot =
             self.pool().begin_with(sql::BEGIN_SNAPSHOT).await.map_err(failed("connecting for a search"))?;
-        let settings = settings(&mut snapshot, uid).await?;
+        let (settings, derived) = settings(&mut snapshot, uid).await?;
         if let Some(filter) = &filter {
             settings.allow_filter(filter).map_err(not_allowed)?;
         }
         settings.allow_sort(&sort).map_err(not_allowed)?;
+        if !derived && (filter.is_some() || !sort.is_empty()) {
+            return Err(unsupported("filtering or sorting while a change of the settings is carried out"));
+        }
         let stop_words = StopWords::new(&settings);
         let words = QueryWords::read(&query.text, |word| stop_words.has(word)).map_err(of_words)?;
         let universe = Universe { uid, filter: filter.as_ref(), without: &words.without };

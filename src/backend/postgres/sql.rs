@@ -14,7 +14,8 @@ use crate::{
 /// One snapshot answers one query, whatever is written meanwhile.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-pub(super) const SETTINGS: &str = "SELECT settings FROM search_indexes WHERE uid = $1";
+/// With whether every row has been derived under them.
+pub(super) const SETTINGS: &str = "SELECT settings, derived_generation = generation FROM search_indexes WHERE uid = $1";
 
 /// Holds the settings still until the transaction ends; writers share the lock.
 pub(super) const SETTINGS_FOR_WRITING: &str =
@@ -61,6 +62,10 @@ pub(super) const OUTDATED: &str = "
     SELECT id, body::text FROM search_documents
     WHERE index_uid = $1 AND id > $2 AND generation < $3 AND NOT deleted
     ORDER BY id LIMIT $4 FOR UPDATE";
+
+/// All rows have reached a generation.
+pub(super) const ALL_DERIVED: &str = "
+    UPDATE search_indexes SET derived_generation = $2 WHERE uid = $1 AND derived_generation < $2";
 
 pub(super) const DERIVE_AGAIN: &str = "
     UPDATE search_documents d SET generation = $2, facets = u.facets, words = u.words::tsvector
