@@ -114,7 +114,8 @@ impl BackendErrorKind {
 
     /// Whether it says something about the health of the side, rather than about this one query.
     pub fn is_outage(self) -> bool {
-        !matches!(self, Self::Unsupported | Self::InvalidQuery | Self::Forbidden)
+        // An index is named by the query; one that is really gone shows in the share of reads that fall back.
+        !matches!(self, Self::IndexNotFound | Self::Unsupported | Self::InvalidQuery | Self::Forbidden)
     }
 
     /// What to do next.

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{ACQUIRE_TIMEOUT, Store, StoreError};
 use crate::{
     error::BoxError,
+    opaque::opaque_debug,
     plan::{FlagReading, FlagSource, FlagSourceError},
 };
 
@@ -163,3 +164,5 @@ impl Listening {
         *backoff = (*backoff * 2).min(LONGEST_BACKOFF);
     }
 }
+
+opaque_debug!(FlagWatch);
