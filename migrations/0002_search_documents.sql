@@ -5,7 +5,9 @@ CREATE TABLE search_indexes (
     primary_key TEXT NOT NULL,
     settings    JSONB NOT NULL,           -- taken over from the Meilisearch index
     -- Counts the changes of settings that rows depend on; rows of another generation are still to be derived again.
-    generation  BIGINT NOT NULL DEFAULT 0
+    generation  BIGINT NOT NULL DEFAULT 0,
+    -- The last generation that all rows have reached. Until it is the present one, no filter or sort can be trusted.
+    derived_generation BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE search_documents (

@@ -12,7 +12,7 @@ use super::{
     FlagFile, FlagReading, FlagSource, FlagSourceError, PlanHandle, Refusal,
     state::{News, Reading, State},
 };
-use crate::telemetry;
+use crate::{opaque::opaque_debug, telemetry};
 
 /// Where the flags are: a table, a file, or both.
 #[derive(Default)]
@@ -167,3 +167,6 @@ fn answered(reading: Reading) -> Option<Result<FlagReading, Refusal>> {
         }
     }
 }
+
+opaque_debug!(Flagging);
+opaque_debug!(PlanWatcher);

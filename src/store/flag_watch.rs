@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{ACQUIRE_TIMEOUT, FlagTable, Store, StoreError, StoredFlags};
 use crate::{
     error::BoxError,
+    opaque::opaque_debug,
     plan::{FlagReading, FlagSource, FlagSourceError},
     telemetry,
 };
@@ -200,3 +201,5 @@ impl Listening {
         *backoff = (*backoff * 2).min(LONGEST_BACKOFF);
     }
 }
+
+opaque_debug!(FlagWatch);

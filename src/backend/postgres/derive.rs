@@ -1,6 +1,6 @@
 //! What a row holds beside the document: its facets as JSON and its words as the text of a `tsvector`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 
@@ -8,11 +8,9 @@ use crate::{
     document::Document,
     filter::{Facet, facets},
     settings::IndexSettings,
-    text::words,
+    text::{LONGEST_WORD, decompose, words},
 };
 
-/// Longer words are not indexed, as in Meilisearch.
-const LONGEST_WORD: usize = 250;
 /// A `tsvector` holds a mebibyte; words that would not fit are left out.
 const LARGEST_VECTOR: usize = 1_000_000;
 /// Bytes of a word in a `tsvector` beside its letters, at most.
@@ -23,12 +21,15 @@ pub(super) const WEIGHTS: [char; 4] = ['A', 'B', 'C', 'D'];
 /// Settings made ready to derive rows under.
 pub(super) struct Derivation<'a> {
     settings: &'a IndexSettings,
-    stop_words: Vec<String>,
+    stop_words: StopWords,
 }
+
+/// Which words are not searched for.
+pub(super) struct StopWords(Vec<String>);
 
 impl<'a> Derivation<'a> {
     pub(super) fn new(settings: &'a IndexSettings) -> Self {
-        Self { settings, stop_words: stop_words(settings) }
+        Self { settings, stop_words: StopWords::new(settings) }
     }
 
     /// The column `facets`.
@@ -72,13 +73,11 @@ impl<'a> Derivation<'a> {
             value => {
                 let Some(rank) = self.settings.attribute_rank(name) else { return };
                 let text = match value {
-                    Value::String(text) => words(text),
-                    other => words(&other.to_string()),
+                    Value::String(text) => Cow::Borrowed(text),
+                    other => Cow::Owned(other.to_string()),
                 };
-                let kept = text
-                    .into_iter()
-                    .filter(|word| word.len() <= LONGEST_WORD && self.stop_words.binary_search(word).is_err());
-                kept.for_each(|word| found.add(word, rank));
+                let words = words(&text, |word| self.stop_words.has(word));
+                words.into_iter().filter(|word| word.len() <= LONGEST_WORD).for_each(|word| found.add(word, rank));
             }
         }
     }
@@ -103,11 +102,17 @@ impl Words {
     }
 }
 
-/// The stop words as they look after normalization, sorted.
-pub(super) fn stop_words(settings: &IndexSettings) -> Vec<String> {
-    let mut all: Vec<String> = settings.stop_words.iter().flat_map(|word| words(word)).collect();
-    all.sort_unstable();
-    all
+impl StopWords {
+    pub(super) fn new(settings: &IndexSettings) -> Self {
+        let mut all: Vec<String> = settings.stop_words.iter().map(|word| decompose(word)).collect();
+        all.sort_unstable();
+        Self(all)
+    }
+
+    /// Whether a decomposed word is one.
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.0.binary_search_by(|stop| (**stop).cmp(word)).is_ok()
+    }
 }
 
 /// Text that PostgreSQL can hold: it has no NUL.
@@ -148,9 +153,9 @@ mod tests {
 
     #[test]
     fn words_carry_the_weights_of_their_attributes() {
-        let settings = settings(json!({"searchableAttributes": ["t", "o.n", "x", "y", "z"], "stopWords": ["The"]}));
+        let settings = settings(json!({"searchableAttributes": ["t", "o.n", "x", "y", "z"], "stopWords": ["the"]}));
         let words = Derivation::new(&settings)
-            .words(&document(json!({"z": "far", "t": "The Big", "o": {"n": ["big", 7], "m": "no"}, "y": true})));
+            .words(&document(json!({"z": "far", "t": "the Big", "o": {"n": ["big", 7], "m": "no"}, "y": true})));
         assert_eq!(words, "'7':2B 'big':1A,2B 'far':4D 'true':4D");
     }
 

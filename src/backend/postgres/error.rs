@@ -5,11 +5,19 @@ use crate::{
     filter::FilterError,
     settings::NotAllowed,
     sort::SortError,
+    text::HasPhrase,
 };
 
 /// The error of PostgreSQL while `doing`.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> BackendError {
-    move |error| BackendError::new(Side::Pg, kind_of(&error), doing).caused_by(error)
+    move |error| {
+        let doing = if has_no_tables(&error) {
+            format!("{doing}: the tables are not in that schema; run the migrations")
+        } else {
+            doing.to_owned()
+        };
+        BackendError::new(Side::Pg, kind_of(&error), doing).caused_by(error)
+    }
 }
 
 /// The query is wrong.
@@ -49,6 +57,10 @@ pub(super) fn of_sort(error: SortError) -> BackendError {
     }
 }
 
+pub(super) fn of_words(error: HasPhrase) -> BackendError {
+    unsupported("reading the words").caused_by(error)
+}
+
 pub(super) fn not_allowed(error: NotAllowed) -> BackendError {
     invalid("holding the query against the settings of the index").caused_by(error)
 }
@@ -68,8 +80,6 @@ fn kind_of_code(code: &str) -> BackendErrorKind {
     match code {
         "57014" => BackendErrorKind::Timeout,
         "42501" => BackendErrorKind::Unauthorized,
-        // No such table, no such schema: the migrations have not run there.
-        "42P01" | "3F000" => BackendErrorKind::IndexNotFound,
         // No such database.
         "3D000" => BackendErrorKind::Unavailable,
         _ => match code.get(..2) {
@@ -78,9 +88,17 @@ fn kind_of_code(code: &str) -> BackendErrorKind {
             Some("08" | "53" | "57") => BackendErrorKind::Unavailable,
             // A value that the server cannot hold came with the query.
             Some("22") => BackendErrorKind::InvalidQuery,
+            // Larger or deeper than the server takes.
+            Some("54") => BackendErrorKind::Unsupported,
             _ => BackendErrorKind::Internal,
         },
     }
+}
+
+/// No such table, no such schema.
+fn has_no_tables(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(&*code, "42P01" | "3F000"))
 }
 
 #[cfg(test)]
@@ -95,7 +113,8 @@ mod tests {
             ("53300", BackendErrorKind::Unavailable),
             ("28P01", BackendErrorKind::Unauthorized),
             ("42501", BackendErrorKind::Unauthorized),
-            ("42P01", BackendErrorKind::IndexNotFound),
+            ("42P01", BackendErrorKind::Internal),
+            ("54000", BackendErrorKind::Unsupported),
             ("22021", BackendErrorKind::InvalidQuery),
             ("XX000", BackendErrorKind::Internal),
             ("", BackendErrorKind::Internal),

@@ -6,24 +6,11 @@ use std::ops::Bound;
 use serde_json::{Value, json};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{derive::storable, error::unsupported, sql::json as bound};
-use crate::{
-    error::BackendError,
-    filter::{Filter, Test},
-};
+use super::{derive::storable, sql::json as bound};
+use crate::filter::{Condition, Filter, Test};
 
-/// More conditions than anybody writes; PostgreSQL takes 65,535 parameters.
-const MOST_CONDITIONS: usize = 5_000;
-/// Up to here the values of a list are alternatives, which an index can find; more are an array, which it cannot.
+/// Up to here the values of a list are alternatives, which an index can find; more are two arrays, which it cannot.
 const MOST_ALTERNATIVES: usize = 32;
-
-/// Refuses a filter too large for one statement.
-pub(super) fn check_size(filter: &Filter) -> Result<(), BackendError> {
-    if conditions(filter) > MOST_CONDITIONS {
-        return Err(unsupported(format!("translating a filter of more than {MOST_CONDITIONS} conditions")));
-    }
-    Ok(())
-}
 
 pub(super) fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     match filter {
@@ -52,10 +39,8 @@ fn push_test(query: &mut QueryBuilder<Postgres>, attribute: &str, test: Test) {
         Test::Null => push_contains(query, attribute, json!({"null": true})),
         Test::Empty => push_contains(query, attribute, json!({"empty": true})),
         Test::OneOf { texts, numbers, negated } => {
-            let texts = texts.into_iter().map(|text| json!({"texts": [text]}));
-            let numbers = numbers.into_iter().map(|number| json!({"numbers": [number]}));
             query.push(if negated { "NOT (" } else { "(" });
-            push_one_of(query, attribute, texts.chain(numbers).collect());
+            push_one_of(query, attribute, texts, numbers);
             query.push(")");
         }
         Test::Within { text, number } => {
@@ -74,18 +59,22 @@ fn push_contains(query: &mut QueryBuilder<Postgres>, attribute: &str, facet: Val
     query.push("d.facets @> ").push_bind(bound(json!({attribute: facet})));
 }
 
-fn push_one_of(query: &mut QueryBuilder<Postgres>, attribute: &str, facets: Vec<Value>) {
-    if facets.is_empty() {
+fn push_one_of(query: &mut QueryBuilder<Postgres>, attribute: &str, texts: Vec<String>, numbers: Vec<f64>) {
+    if texts.len() + numbers.len() <= MOST_ALTERNATIVES {
+        let texts = texts.into_iter().map(|text| json!({"texts": [text]}));
+        let numbers = numbers.into_iter().map(|number| json!({"numbers": [number]}));
         query.push("FALSE");
-    } else if facets.len() <= MOST_ALTERNATIVES {
-        for (n, facet) in facets.into_iter().enumerate() {
-            query.push(if n == 0 { "" } else { " OR " });
+        for facet in texts.chain(numbers) {
+            query.push(" OR ");
             push_contains(query, attribute, facet);
         }
-    } else {
-        let facets: Vec<_> = facets.into_iter().map(|facet| bound(json!({attribute: facet}))).collect();
-        query.push("d.facets @> ANY (").push_bind(facets).push(")");
+        return;
     }
+    // The server looks each value of the document up in a hash table of the list.
+    query.push("EXISTS (SELECT FROM jsonb_array_elements_text(d.facets -> ").push_bind(attribute.to_owned());
+    query.push(" -> 'texts') v WHERE v = ANY (").push_bind(texts).push("))");
+    query.push(" OR EXISTS (SELECT FROM jsonb_array_elements_text(d.facets -> ").push_bind(attribute.to_owned());
+    query.push(" -> 'numbers') v WHERE v::float8 = ANY (").push_bind(numbers).push("))");
 }
 
 /// One element must lie between both ends, so that both are asked of the same one.
@@ -111,11 +100,17 @@ fn push_within(
     query.push_bind(bound(json!({"low": low, "high": high}))).push("), FALSE)");
 }
 
-fn conditions(filter: &Filter) -> usize {
+/// How many parameters [`push_filter`] binds, at most.
+pub(super) fn parameters(filter: &Filter) -> usize {
     match filter {
-        Filter::And(filters) | Filter::Or(filters) => filters.iter().map(conditions).sum(),
-        Filter::Not(filter) => conditions(filter),
-        Filter::Condition { .. } => 1,
+        Filter::And(filters) | Filter::Or(filters) => filters.iter().map(parameters).sum(),
+        Filter::Not(filter) => parameters(filter),
+        Filter::Condition { condition, .. } => match condition {
+            // Each may be a text and a number.
+            Condition::In(literals) => (2 * literals.len()).min(MOST_ALTERNATIVES),
+            // The attribute and the ends, for texts and for numbers.
+            _ => 4,
+        },
     }
 }
 

@@ -85,11 +85,12 @@ impl PostgresIndex {
     /// The settings in force.
     pub async fn settings(&self) -> Result<IndexSettings, BackendError> {
         let mut connection = self.pool().acquire().await.map_err(failed("connecting to read settings"))?;
-        settings(&mut connection, self.uid()).await
+        Ok(settings(&mut connection, self.uid()).await?.0)
     }
 
     /// Puts settings in force. If what rows hold depends on what changed, they are derived again, some at a time;
-    /// searches meanwhile see rows of both kinds. Repeating it takes up what an interrupted call has left.
+    /// searches meanwhile see words of both kinds, and those with a filter or a sort are refused, since a row without
+    /// the values of an attribute would pass every `!=`. Repeating it takes up what an interrupted call has left.
     pub async fn apply_settings(&self, settings: &IndexSettings) -> Result<(), BackendError> {
         let doing = "changing the settings";
         let mut change = self.pool().begin().await.map_err(failed(doing))?;
@@ -102,7 +103,7 @@ impl PostgresIndex {
         while let Some(id) = after {
             after = self.derive_next(&id).await?;
         }
-        Ok(())
+        self.finish_deriving(generation).await
     }
 
     /// Writes documents; of each the newest version wins, whatever the order of writes. An equal version replaces, but
@@ -223,6 +224,13 @@ impl PostgresIndex {
         Ok(last)
     }
 
+    /// Marks that no row is older than `generation`, unless somebody has changed the settings again and has yet to derive.
+    async fn finish_deriving(&self, generation: i64) -> Result<(), BackendError> {
+        let mark = sqlx::query(sql::ALL_DERIVED).bind(self.uid()).bind(generation);
+        mark.execute(self.pool()).await.map_err(failed("marking rows as derived"))?;
+        Ok(())
+    }
+
     async fn locked_settings(
         &self,
         connection: &mut PgConnection,
@@ -237,14 +245,14 @@ impl PostgresIndex {
     }
 }
 
-/// The settings of any index of the schema.
-pub(super) async fn settings(connection: &mut PgConnection, uid: &str) -> Result<IndexSettings, BackendError> {
-    let row: Option<Json<IndexSettings>> = sqlx::query_scalar(sql::SETTINGS)
+/// The settings of any index of the schema, and whether every row has been derived under them.
+pub(super) async fn settings(connection: &mut PgConnection, uid: &str) -> Result<(IndexSettings, bool), BackendError> {
+    let row: Option<(Json<IndexSettings>, bool)> = sqlx::query_as(sql::SETTINGS)
         .bind(uid)
         .fetch_optional(connection)
         .await
         .map_err(failed("reading the settings"))?;
-    row.map(|settings| settings.0).ok_or_else(|| index_not_found(uid))
+    row.map(|(settings, derived)| (settings.0, derived)).ok_or_else(|| index_not_found(uid))
 }
 
 impl LoadCounts {

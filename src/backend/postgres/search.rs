@@ -7,9 +7,8 @@ use sqlx::PgConnection;
 
 use super::{
     PostgresIndex,
-    derive::stop_words,
-    error::{failed, internal, not_allowed, of_filter, of_sort, unsupported},
-    filter::check_size,
+    derive::StopWords,
+    error::{failed, internal, not_allowed, of_filter, of_sort, of_words, unsupported},
     index::settings,
     sql::{self, Order, Rung, Step, Universe},
 };
@@ -21,7 +20,7 @@ use crate::{
     search::{Hit, MatchingStrategy, SearchHits, SearchQuery},
     settings::IndexSettings,
     sort::SortCriterion,
-    text::QueryWords,
+    text::{LONGEST_WORD, QueryWords},
 };
 
 impl SearchBackend for PostgresIndex {
@@ -42,22 +41,24 @@ impl PostgresIndex {
     async fn answer(&self, query: &SearchQuery) -> Result<SearchHits, BackendError> {
         let filter = query.filter.as_ref().map(Filter::parse).transpose().map_err(of_filter)?;
         let sort = SortCriterion::parse_all(&query.sort).map_err(of_sort)?;
-        if let Some(filter) = &filter {
-            check_size(filter)?;
+        if sql::is_too_large(filter.as_ref(), &sort) {
+            return Err(unsupported("translating a filter or a sort with too many values for one statement"));
         }
         let uid = query.index.as_deref().unwrap_or(self.uid());
         let mut snapshot =
             self.pool().begin_with(sql::BEGIN_SNAPSHOT).await.map_err(failed("connecting for a search"))?;
-        let settings = settings(&mut snapshot, uid).await?;
+        let (settings, derived) = settings(&mut snapshot, uid).await?;
         if let Some(filter) = &filter {
             settings.allow_filter(filter).map_err(not_allowed)?;
         }
         settings.allow_sort(&sort).map_err(not_allowed)?;
-        let stop_words = stop_words(&settings);
-        let words =
-            QueryWords::read(&query.text, |word| stop_words.binary_search_by(|stop| (**stop).cmp(word)).is_ok());
-        let universe = Universe { uid, filter: filter.as_ref() };
-        let ladder = Ladder { words, least: least_words(query.matching)?, sort, settings, universe };
+        if !derived && (filter.is_some() || !sort.is_empty()) {
+            return Err(unsupported("filtering or sorting while a change of the settings is carried out"));
+        }
+        let stop_words = StopWords::new(&settings);
+        let words = QueryWords::read(&query.text, |word| stop_words.has(word)).map_err(of_words)?;
+        let universe = Universe { uid, filter: filter.as_ref(), without: &words.without };
+        let ladder = Ladder { words: &words, least: least_words(query.matching)?, sort, settings, universe };
         ladder.climb_down(&mut snapshot, query).await
         // The snapshot is dropped: there is nothing to commit.
     }
@@ -74,7 +75,7 @@ fn least_words(matching: MatchingStrategy) -> Result<Option<usize>, BackendError
 
 /// A query whose rungs are asked one after the other.
 struct Ladder<'a> {
-    words: QueryWords,
+    words: &'a QueryWords,
     least: Option<usize>,
     sort: Vec<SortCriterion>,
     settings: IndexSettings,
@@ -85,17 +86,22 @@ impl Ladder<'_> {
     async fn climb_down(&self, snapshot: &mut PgConnection, query: &SearchQuery) -> Result<SearchHits, BackendError> {
         let all = self.words.words.len();
         let least = self.least.unwrap_or(all).min(all);
+        // A rung with a word too long for any document is empty, and no matter for the database.
+        let most = self.words.words.iter().take_while(|word| word.len() <= LONGEST_WORD).count();
+        if most < least {
+            return Ok(SearchHits::default());
+        }
         let total = self.count(snapshot, Step { rung: self.rung(least), above: None }).await?;
         let offset = query.page.offset();
         let end = offset.saturating_add(query.page.limit()).min(self.settings.pagination.max_total_hits);
         let mut skip = offset as u64;
         let mut hits = Vec::new();
-        for kept in (least..=all).rev() {
+        for kept in (least..=most).rev() {
             let wanted = end.saturating_sub(offset + hits.len());
             if wanted == 0 || offset as u64 + hits.len() as u64 >= total {
                 break;
             }
-            let step = Step { rung: self.rung(kept), above: (kept < all).then(|| self.rung(kept + 1)) };
+            let step = Step { rung: self.rung(kept), above: (kept < most).then(|| self.rung(kept + 1)) };
             let found = self.hits(snapshot, step, skip, wanted, query.retrieve.as_deref()).await?;
             skip = match (skip, found.len()) {
                 (0, _) => 0,

@@ -2,7 +2,10 @@
 
 use sqlx::{Postgres, QueryBuilder, types::Json};
 
-use super::{derive::WEIGHTS, derive::storable, filter::push_filter};
+use super::{
+    derive::{WEIGHTS, storable},
+    filter::{parameters, push_filter},
+};
 use crate::{
     filter::Filter,
     sort::{Direction, SortCriterion},
@@ -11,7 +14,8 @@ use crate::{
 /// One snapshot answers one query, whatever is written meanwhile.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-pub(super) const SETTINGS: &str = "SELECT settings FROM search_indexes WHERE uid = $1";
+/// With whether every row has been derived under them.
+pub(super) const SETTINGS: &str = "SELECT settings, derived_generation = generation FROM search_indexes WHERE uid = $1";
 
 /// Holds the settings still until the transaction ends; writers share the lock.
 pub(super) const SETTINGS_FOR_WRITING: &str =
@@ -59,16 +63,27 @@ pub(super) const OUTDATED: &str = "
     WHERE index_uid = $1 AND id > $2 AND generation < $3 AND NOT deleted
     ORDER BY id LIMIT $4 FOR UPDATE";
 
+/// All rows have reached a generation.
+pub(super) const ALL_DERIVED: &str = "
+    UPDATE search_indexes SET derived_generation = $2 WHERE uid = $1 AND derived_generation < $2";
+
 pub(super) const DERIVE_AGAIN: &str = "
     UPDATE search_documents d SET generation = $2, facets = u.facets, words = u.words::tsvector
     FROM unnest($3::text[], $4::jsonb[], $5::text[]) AS u (id, facets, words)
     WHERE d.index_uid = $1 AND d.id = u.id";
+
+/// PostgreSQL takes 65,535, but planning that many conditions takes longer than a reader waits.
+const MOST_PARAMETERS: usize = 10_000;
+/// A statement can sort by 1,664 columns, of which a criterion takes two.
+const MOST_CRITERIA: usize = 500;
 
 /// The documents a query is about, before any word is looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Universe<'a> {
     pub(super) uid: &'a str,
     pub(super) filter: Option<&'a Filter>,
+    /// Words that no document may hold.
+    pub(super) without: &'a [String],
 }
 
 /// Words that a document must hold, all of them.
@@ -95,6 +110,11 @@ pub(super) struct Order<'a> {
     pub(super) limit: i64,
 }
 
+/// Whether a filter and sort criteria are too large for one statement.
+pub(super) fn is_too_large(filter: Option<&Filter>, sort: &[SortCriterion]) -> bool {
+    filter.map_or(0, parameters) > MOST_PARAMETERS || sort.len() > MOST_CRITERIA
+}
+
 /// Counts the documents of a step.
 pub(super) fn count(universe: Universe<'_>, step: Step<'_>) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new("SELECT count(*)");
@@ -118,11 +138,11 @@ pub(super) fn hits(universe: Universe<'_>, step: Step<'_>, order: &Order<'_>) ->
 fn push_from(query: &mut QueryBuilder<Postgres>, universe: Universe<'_>, step: Step<'_>) {
     query.push(" FROM search_documents d WHERE d.index_uid = ").push_bind(universe.uid.to_owned());
     query.push(" AND NOT d.deleted");
-    if !step.rung.words.is_empty() {
-        query.push(" AND d.words @@ ").push_bind(step.rung.tsquery()).push("::tsquery");
+    if !step.rung.words.is_empty() || !universe.without.is_empty() {
+        query.push(" AND d.words @@ ").push_bind(step.rung.tsquery(universe.without)).push("::tsquery");
     }
     if let Some(above) = step.above {
-        query.push(" AND NOT d.words @@ ").push_bind(above.tsquery()).push("::tsquery");
+        query.push(" AND NOT d.words @@ ").push_bind(above.tsquery(&[])).push("::tsquery");
     }
     if let Some(filter) = universe.filter {
         query.push(" AND ");
@@ -161,8 +181,10 @@ fn push_criterion(query: &mut QueryBuilder<Postgres>, criterion: &SortCriterion)
 }
 
 impl Rung<'_> {
-    fn tsquery(self) -> String {
-        (0..self.words.len()).map(|n| self.lexeme(n, None)).collect::<Vec<_>>().join(" & ")
+    /// All words of the rung, and none of `without`.
+    fn tsquery(self, without: &[String]) -> String {
+        let with = (0..self.words.len()).map(|n| self.lexeme(n, None));
+        with.chain(without.iter().map(|word| format!("!'{word}'"))).collect::<Vec<_>>().join(" & ")
     }
 
     /// One word in the language of `tsquery`. Words are letters and digits: nothing to escape.

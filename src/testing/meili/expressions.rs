@@ -87,8 +87,12 @@ pub(super) fn check_filter(
 
 /// Refuses a sort by a field that is not sortable.
 pub(super) fn check_sort(sort: &[SortCriterion], sortable: &[String], code: &'static str) -> Result<(), ApiError> {
-    let Some(SortCriterion { attribute, .. }) = sort.iter().find(|criterion| !sortable.contains(&criterion.attribute))
-    else {
+    // A field holds what is nested in it.
+    let covers = |listed: &String, name: &str| {
+        name.strip_prefix(&**listed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let is_sortable = |name: &str| sortable.iter().any(|listed| covers(listed, name));
+    let Some(SortCriterion { attribute, .. }) = sort.iter().find(|criterion| !is_sortable(&criterion.attribute)) else {
         return Ok(());
     };
     let available = match sortable {

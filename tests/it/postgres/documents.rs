@@ -1,5 +1,8 @@
 use crossfade::{
-    backend::postgres::{LoadCounts, VersionedDocument},
+    backend::{
+        SearchBackend,
+        postgres::{LoadCounts, VersionedDocument},
+    },
     document::{DocumentId, Version},
     error::BackendErrorKind,
     search::SearchQuery,
@@ -92,6 +95,32 @@ async fn an_interrupted_change_of_settings_is_taken_up() {
     assert!(found(&index, &SearchQuery::new("y")).await.is_empty());
     index.apply_settings(&settings).await.unwrap();
     assert_eq!(found(&index, &SearchQuery::new("y")).await, ["2"]);
+}
+
+#[tokio::test]
+async fn filters_are_refused_until_all_rows_have_what_they_ask_for() {
+    let ground = Ground::new().await;
+    let documents = [json!({"id": 1, "v": "private"}), json!({"id": 2, "v": "public"})];
+    let index = ground.index(json!({}), &documents).await;
+    let settings = settings_of(json!({"filterableAttributes": ["v"], "sortableAttributes": ["v"]}));
+    // As if the process had died right after the settings were stored.
+    sqlx::query("UPDATE search_indexes SET settings = $1, generation = generation + 1")
+        .bind(serde_json::to_value(&settings).unwrap())
+        .execute(&mut ground.psql().await)
+        .await
+        .unwrap();
+    let shown = SearchQuery { filter: expression("v != private"), ..SearchQuery::default() };
+    let sorted = SearchQuery { sort: vec!["v:desc".to_owned()], ..SearchQuery::default() };
+    for query in [&shown, &sorted] {
+        assert_eq!(index.search(query).await.unwrap_err().kind(), BackendErrorKind::Unsupported);
+    }
+    assert_eq!(found(&index, &SearchQuery::default()).await, ["1", "2"]);
+    // A write of the new generation says nothing about the other rows.
+    index.load(&super::numbered(&documents[1..])).await.unwrap();
+    assert_eq!(index.search(&shown).await.unwrap_err().kind(), BackendErrorKind::Unsupported);
+    index.apply_settings(&settings).await.unwrap();
+    assert_eq!(found(&index, &shown).await, ["2"]);
+    assert_eq!(found(&index, &sorted).await, ["2", "1"]);
 }
 
 #[tokio::test]

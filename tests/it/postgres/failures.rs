@@ -93,8 +93,9 @@ async fn a_wrong_password_is_unauthorized_and_never_shown() {
 }
 
 #[tokio::test]
-async fn tables_that_are_missing_are_a_missing_index() {
+async fn missing_tables_are_an_outage_and_the_error_says_what_to_do() {
     let ground = Ground::new().await;
     let index = ground.options().schema("another; \"one\"").index("things");
-    assert_eq!(index.search(&SearchQuery::new("x")).await.unwrap_err().kind(), BackendErrorKind::IndexNotFound);
+    let error = index.search(&SearchQuery::new("x")).await.unwrap_err();
+    assert!(error.kind().is_outage() && error.to_string().contains("run the migrations"), "{error}");
 }

@@ -3,6 +3,7 @@
 mod documents;
 mod failures;
 mod filters;
+mod oracle;
 mod search;
 
 use crossfade::{

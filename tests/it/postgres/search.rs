@@ -152,16 +152,16 @@ async fn what_meilisearch_refuses_is_refused_and_nothing_else() {
     let sort = |text: &str| SearchQuery { sort: vec![text.to_owned()], ..SearchQuery::default() };
     let elsewhere = SearchQuery { index: Some("elsewhere".into()), ..SearchQuery::default() };
     let frequency = SearchQuery { matching: MatchingStrategy::Frequency, ..SearchQuery::new("x") };
-    let long = (0..6000).map(|_| "a = 1").collect::<Vec<_>>().join(" AND ");
+    let phrase = SearchQuery::new("x \"y z\"");
     for (query, kind) in [
         (filter("b = 1"), BackendErrorKind::InvalidQuery),
         (filter("a = "), BackendErrorKind::InvalidQuery),
         (filter("a CONTAINS b"), BackendErrorKind::Unsupported),
-        (filter(&long), BackendErrorKind::Unsupported),
         (sort("b:asc"), BackendErrorKind::InvalidQuery),
         (sort("a"), BackendErrorKind::InvalidQuery),
         (sort("_geoPoint(1,2):asc"), BackendErrorKind::Unsupported),
         (frequency, BackendErrorKind::Unsupported),
+        (phrase, BackendErrorKind::Unsupported),
         (elsewhere, BackendErrorKind::IndexNotFound),
     ] {
         assert_eq!(index.search(&query).await.unwrap_err().kind(), kind, "{query:?}");
@@ -172,4 +172,67 @@ async fn what_meilisearch_refuses_is_refused_and_nothing_else() {
     }
     let nul = SearchQuery { index: Some("a\0".into()), ..SearchQuery::new("\0") };
     assert!(!index.search(&nul).await.unwrap_err().kind().is_outage());
+}
+
+#[tokio::test]
+async fn no_query_a_client_can_write_is_an_outage() {
+    let ground = Ground::new().await;
+    let settings = json!({"filterableAttributes": ["a"], "sortableAttributes": ["a"]});
+    let index = ground.index(settings, &titled(&["x", "x y"])).await;
+    for long in [251, 2_047, 3_000, 500_000] {
+        let long = "w".repeat(long);
+        for (text, expected) in [
+            (long.clone(), vec![]),
+            (format!("{long} x"), vec![]),
+            (format!("x {long} y"), vec!["1", "2"]),
+            (format!("x y {long}"), vec!["2", "1"]),
+            (format!("x -{long}"), vec!["1", "2"]),
+            (format!("x {}", format!("-{} ", "w".repeat(250)).repeat(10_000)), vec!["1", "2"]),
+        ] {
+            assert_eq!(found(&index, &SearchQuery::new(text)).await, expected);
+        }
+        let all = SearchQuery { matching: MatchingStrategy::All, ..SearchQuery::new(format!("x {long}")) };
+        assert!(found(&index, &all).await.is_empty());
+    }
+    let filter = |text: String| SearchQuery { filter: expression(&text), ..SearchQuery::new("x") };
+    let list = |n| format!("a IN [{}]", (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
+    let sort = |n| SearchQuery { sort: vec!["a:asc".to_owned(); n], ..SearchQuery::default() };
+    let elsewhere = SearchQuery { index: Some("mistyped".into()), ..SearchQuery::default() };
+    for (query, kind) in [
+        (filter(vec![list(16); 400].join(" OR ")), Some(BackendErrorKind::Unsupported)),
+        (filter(vec!["a > 1"; 2_501].join(" OR ")), Some(BackendErrorKind::Unsupported)),
+        (filter(vec!["NOT a = 1"; 20_000].join(" OR ")), Some(BackendErrorKind::Unsupported)),
+        (sort(501), Some(BackendErrorKind::Unsupported)),
+        (filter(list(100_000)), None),
+        (filter(vec![list(3); 1_500].join(" OR ")), None),
+        (sort(500), None),
+        (filter(vec!["a > 1"; 2_500].join(" OR ")), None),
+        (elsewhere, Some(BackendErrorKind::IndexNotFound)),
+    ] {
+        let error = index.search(&query).await.err();
+        assert_eq!(error.as_ref().map(|error| error.kind()), kind, "{error:?}");
+        assert!(error.is_none_or(|error| !error.kind().is_outage()));
+    }
+}
+
+#[tokio::test]
+async fn negative_words_exclude() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({}), &titled(&["batman robin", "batman", "robin", "batman x", "robins"])).await;
+    for (text, expected) in [
+        ("batman -robin", vec!["2", "4"]),
+        ("batman x -robin", vec!["4", "2"]),
+        ("batman -rob", vec!["1", "2", "4"]),
+        ("-ROBIN -x", vec!["2", "5"]),
+        ("-robin bat", vec!["2", "4"]),
+        ("batman -robin -batman", vec![]),
+        ("batman - robin", vec!["1", "2", "4"]),
+    ] {
+        let hits = index.search(&SearchQuery::new(text)).await.unwrap();
+        assert_eq!(
+            (ids(&hits), hits.total),
+            (expected.iter().map(|id| (*id).to_owned()).collect(), expected.len() as u64),
+            "{text}"
+        );
+    }
 }
