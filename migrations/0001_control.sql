@@ -1,5 +1,7 @@
 -- The control tables: flags with their rules and history, backfill jobs and checkpoints.
--- Unqualified: the search_path of the session that migrates names the schema.
+-- Unqualified: the search_path of the session that migrates names the schema, and pg_temp last, lest a temporary table
+-- stand for one of ours. Functions keep that path, and run with the rights of their owner: who changes a flag needs
+-- rights on runtime_flags only.
 
 -- The tables with fixed names may be there already, with rows: they are completed.
 CREATE TABLE IF NOT EXISTS runtime_flags (
@@ -39,7 +41,9 @@ CREATE TABLE flag_history (
     new_value  TEXT NOT NULL,
     changed_by TEXT NOT NULL,
     why        TEXT NOT NULL,
-    changed_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+    changed_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    -- Who was logged in: `changed_by` is whatever was given, and at psql often nothing new.
+    db_user    TEXT NOT NULL DEFAULT session_user
 );
 
 -- One row: what the flags stand at. Every statement that changes flags updates it first, which puts concurrent changes
@@ -48,6 +52,9 @@ CREATE TABLE flag_state (
     only_row     BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (only_row),
     revision     BIGINT NOT NULL DEFAULT 0,
     write_mode   TEXT NOT NULL DEFAULT 'meili_only',
+    -- The last transaction that changed the mode, and the mode before it.
+    mode_xact    XID8,
+    mode_before  TEXT,
     target_stale BOOLEAN NOT NULL DEFAULT FALSE
 );
 INSERT INTO flag_state (write_mode)
@@ -70,7 +77,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION flags_lock() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION flags_lock() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         RAISE EXCEPTION 'runtime_flags cannot be truncated: it would leave no history; delete the rows instead';
@@ -80,7 +88,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION flag_check_row() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION flag_check_row() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 DECLARE
     given TEXT := NEW.flag_value;
     ok BOOLEAN;
@@ -114,7 +123,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION flag_keep_history() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION flag_keep_history() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         IF OLD.flag_value <> flag_default(OLD.flag_name) THEN
@@ -134,10 +144,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION flags_check() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION flags_check() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 DECLARE
     state flag_state%ROWTYPE;
     cause flag_history%ROWTYPE;
+    began TEXT;
+    before TEXT;
     mode TEXT;
     backend TEXT;
     percent NUMERIC;
@@ -149,12 +162,16 @@ BEGIN
     INTO mode, backend, percent
     FROM runtime_flags;
 
-    IF (state.write_mode, mode) IN (('meili_only', 'pg_only'), ('pg_only', 'meili_only')) THEN
-        PERFORM flag_refuse('one_step', format(
-            'search_write_mode cannot go from %s to %s at once; set search_write_mode=dual first', state.write_mode, mode));
-    END IF;
+    -- The steps of one transaction are seen as one by everybody else.
+    began := CASE WHEN state.mode_xact = pg_current_xact_id() THEN state.mode_before ELSE state.write_mode END;
+    FOREACH before IN ARRAY ARRAY[state.write_mode, began] LOOP
+        IF (before, mode) IN (('meili_only', 'pg_only'), ('pg_only', 'meili_only')) THEN
+            PERFORM flag_refuse('one_step', format(
+                'search_write_mode cannot go from %s to %s at once; set search_write_mode=dual first', before, mode));
+        END IF;
+    END LOOP;
     IF state.write_mode <> mode THEN
-        UPDATE flag_state SET write_mode = mode;
+        UPDATE flag_state SET write_mode = mode, mode_before = began, mode_xact = pg_current_xact_id();
     END IF;
 
     -- The emergency brake: always allowed, takes the reads along, marks the target stale.
@@ -171,7 +188,8 @@ BEGIN
     ELSIF mode = 'pg_only' AND backend = 'meili' THEN
         PERFORM flag_refuse('meili_reads_need_meili_writes',
             'search_write_mode=pg_only needs search_read_backend=pg, because Meilisearch is no longer written; '
-            'to leave Meilisearch set search_read_backend=pg first, to return to it set search_write_mode=dual first');
+            'to leave Meilisearch set search_read_backend=pg first, to return to it set search_write_mode=dual first '
+            'and bring it up to date: it has missed the writes of the time on pg_only');
     ELSIF mode = 'pg_only' AND percent <> 100 THEN
         PERFORM flag_refuse('pg_only_needs_all_readers',
             'search_write_mode=pg_only needs search_read_pg_percent=100, because Meilisearch is no longer written; '
@@ -188,7 +206,8 @@ $$;
 
 -- Sets or clears the stale mark. Marking also sends reads back to Meilisearch, as the rules want it.
 CREATE FUNCTION set_target_stale(stale BOOLEAN, who TEXT, reason TEXT) RETURNS VOID
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 DECLARE
     was BOOLEAN;
 BEGIN
@@ -214,3 +233,7 @@ CREATE TRIGGER flag_keep_history AFTER INSERT OR UPDATE OR DELETE ON runtime_fla
     FOR EACH ROW EXECUTE FUNCTION flag_keep_history();
 CREATE TRIGGER flags_check AFTER INSERT OR DELETE OR UPDATE OF flag_name, flag_value ON runtime_flags
     FOR EACH STATEMENT EXECUTE FUNCTION flags_check();
+
+-- Whoever may call a function that runs with its owner's rights may use it on a table of his own.
+REVOKE EXECUTE ON FUNCTION flags_lock(), flag_check_row(), flag_keep_history(), flags_check(),
+    set_target_stale(BOOLEAN, TEXT, TEXT) FROM PUBLIC;

@@ -47,6 +47,10 @@ pub const SHADOW_LOG_RETRIES: &str = "shadow_log_retries_total";
 pub const SHADOW_LOG_DELETED: &str = "shadow_log_deleted_total";
 /// Records that wait to be written to the shadow log.
 pub const SHADOW_LOG_QUEUED: &str = "shadow_log_queued";
+/// 1 while changes of the flag table are notified, 0 while only the poll finds them.
+pub const PLAN_LISTENING: &str = "plan_listening";
+/// Changes of the flag table that the poll found, not a notification.
+pub const PLAN_FOUND_BY_POLL: &str = "plan_found_by_poll_total";
 
 /// What a metric is, for [`describe`].
 enum Kind {
@@ -79,6 +83,13 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (SHADOW_LOG_RETRIES, Kind::Counter, Unit::Count, "Failed attempts to reach the shadow log's tables"),
     (SHADOW_LOG_DELETED, Kind::Counter, Unit::Count, "Rows of the shadow log deleted because of their age"),
     (SHADOW_LOG_QUEUED, Kind::Gauge, Unit::Count, "Records that wait to be written to the shadow log"),
+    (
+        PLAN_LISTENING,
+        Kind::Gauge,
+        Unit::Count,
+        "1 while changes of the flags are notified, 0 while they are polled only",
+    ),
+    (PLAN_FOUND_BY_POLL, Kind::Counter, Unit::Count, "Changes of the flags that the poll found, not a notification"),
 ];
 
 /// Tells the installed recorder the meaning and unit of every metric of the crate. Call it once, after installing one.
@@ -218,6 +229,18 @@ pub(crate) fn shadow_log_deleted(rows: u64) {
 #[cfg(feature = "postgres")]
 pub(crate) fn shadow_log_queued(records: usize) {
     metrics::gauge!(SHADOW_LOG_QUEUED).set(records as f64);
+}
+
+/// Changes of the flag table are notified from now on, or no longer.
+#[cfg(feature = "postgres")]
+pub(crate) fn plan_listening(listening: bool) {
+    metrics::gauge!(PLAN_LISTENING).set(f64::from(u8::from(listening)));
+}
+
+/// The poll found a change of the flag table that was not notified.
+#[cfg(feature = "postgres")]
+pub(crate) fn plan_found_by_poll() {
+    metrics::counter!(PLAN_FOUND_BY_POLL).increment(1);
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The current plan, shared by every layer.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use arc_swap::ArcSwap;
 
-use super::{Flagging, Flags, Plan, PlanWatcher};
+use super::{Flagging, Flags, Plan, PlanWatcher, Refusal, rules};
 
 /// Shared access to the current [`Plan`]. Cloning is a reference count; all clones see every change.
 #[derive(Clone, Debug)]
@@ -34,13 +34,62 @@ impl PlanHandle {
         **self.current.load()
     }
 
-    /// Puts a new plan in force, effective with the next [`load`](Self::load). Its version is the old one plus one.
-    pub fn publish(&self, plan: Plan) -> Plan {
+    /// Puts other flags in force, effective with the next [`load`](Self::load), if the [rules](super::rules) allow the
+    /// change; otherwise nothing changes. For services that keep their flags elsewhere: a watcher overrules it.
+    pub fn publish(&self, flags: Flags) -> Result<Plan, Refusal> {
+        self.judge(|old| rules::change(old, flags))
+    }
+
+    /// Takes the stale mark away, after the target has been brought up to date: the way to do so without a flag table.
+    pub fn clear_stale(&self) -> Plan {
+        let cleared = |old: &Plan| Ok::<_, Infallible>(Plan { target_stale: false, ..*old });
+        self.judge(cleared).unwrap_or_else(|never| match never {})
+    }
+
+    /// Replaces the plan by what `judge` makes of it, once more should another change come in between.
+    fn judge<E>(&self, judge: impl Fn(&Plan) -> Result<Plan, E>) -> Result<Plan, E> {
+        loop {
+            let old = self.current.load();
+            let plan = judge(&old)?;
+            let published = Arc::new(Plan { version: old.version + 1, ..plan });
+            if Arc::ptr_eq(&old, &self.current.compare_and_swap(&old, published.clone())) {
+                return Ok(*published);
+            }
+        }
+    }
+
+    /// Puts a plan in force that has been judged. Its version is the old one plus one.
+    pub(super) fn put(&self, plan: Plan) -> Plan {
         let mut published = plan;
         self.current.rcu(|old| {
             published.version = old.version + 1;
             published
         });
         published
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{ReadBackend, Rule, WriteMode};
+
+    #[test]
+    fn only_what_the_rules_allow_is_published() {
+        let handle = PlanHandle::fixed(Flags::default());
+        let dual = Flags { write_mode: WriteMode::Dual, ..Flags::default() };
+        let primary = Flags { read_backend: ReadBackend::Pg, ..dual };
+        let pg_only = Flags { write_mode: WriteMode::PgOnly, ..primary };
+        let before = handle.load();
+        assert_eq!(handle.publish(pg_only).unwrap_err().rule(), Rule::OneStep);
+        assert_eq!(handle.load(), before);
+        assert_eq!(handle.publish(primary).unwrap().version, 1);
+
+        let brake = handle.publish(Flags { write_mode: WriteMode::MeiliOnly, ..primary }).unwrap();
+        assert_eq!((brake.flags.read_backend, brake.target_stale), (ReadBackend::Meili, true));
+        assert_eq!(handle.publish(primary).unwrap_err().rule(), Rule::TargetStale);
+        handle.clear_stale();
+        assert_eq!(handle.publish(primary).unwrap(), handle.load());
+        assert_eq!(handle.load().version, 4);
     }
 }

@@ -123,7 +123,8 @@ impl Rule {
             }
             Self::MeiliReadsNeedMeiliWrites => {
                 "search_write_mode=pg_only needs search_read_backend=pg, because Meilisearch is no longer written; \
-                 to leave Meilisearch set search_read_backend=pg first, to return to it set search_write_mode=dual first"
+                 to leave Meilisearch set search_read_backend=pg first, to return to it set search_write_mode=dual first \
+                 and bring it up to date: it has missed the writes of the time on pg_only"
             }
             Self::PgOnlyNeedsAllReaders => {
                 "search_write_mode=pg_only needs search_read_pg_percent=100, because Meilisearch is no longer written; \

@@ -31,6 +31,8 @@ pub(super) struct State {
     refused: Refused,
     last_good: Option<PathBuf>,
     saved: Option<LastGood>,
+    /// Why the last attempt to keep it failed, so that each distinct reason is told once.
+    not_saved: Option<String>,
     /// Tells the one who drives the table that it is to keep the stale mark.
     mark_wanted: watch::Sender<bool>,
 }
@@ -56,6 +58,7 @@ impl State {
             refused: Refused::default(),
             last_good,
             saved: None,
+            not_saved: None,
             mark_wanted: watch::Sender::new(false),
         }
     }
@@ -124,7 +127,7 @@ impl State {
 
     /// Decides on the plan, and puts it in force.
     fn settle(&mut self) {
-        // The plan is taken from the handle: without a table, publishing one by hand is how the stale mark is cleared.
+        // The plan is taken from the handle: without a table, `PlanHandle::clear_stale` is how the mark goes.
         let in_force = self.in_force.map(|decision| Decision { plan: self.handle.load(), ..decision });
         let decided = self.inputs.decide(in_force.as_ref());
         let Some(decision) = told_once(&mut self.refused.merge, decided, "the flags together") else { return };
@@ -140,7 +143,7 @@ impl State {
         if (before.flags, before.target_stale) == (decision.plan.flags, decision.plan.target_stale) {
             return;
         }
-        let now = self.handle.publish(decision.plan);
+        let now = self.handle.put(decision.plan);
         telemetry::plan_in_force(&before, &now);
         let (from, to) = (before.phase(), now.phase());
         tracing::info!(%from, %to, flags = ?now.flags, target_stale = now.target_stale, "a new plan is in force");
@@ -183,9 +186,16 @@ impl State {
         }
         let (path, written) = (path.clone(), kept.clone());
         match tokio::task::spawn_blocking(move || written.save(&path)).await {
-            Ok(Ok(())) => self.saved = Some(kept),
-            Ok(Err(error)) => tracing::warn!(%error, "the last good plan cannot be kept"),
-            Err(error) => tracing::warn!(%error, "the last good plan cannot be kept"),
+            Ok(Ok(())) => (self.saved, self.not_saved) = (Some(kept), None),
+            Ok(Err(error)) => self.tell_not_saved(error.to_string()),
+            Err(error) => self.tell_not_saved(error.to_string()),
+        }
+    }
+
+    fn tell_not_saved(&mut self, error: String) {
+        if self.not_saved.as_ref() != Some(&error) {
+            tracing::warn!(%error, "the last good plan cannot be kept");
+            self.not_saved = Some(error);
         }
     }
 }
@@ -210,6 +220,11 @@ fn told_once<T>(last: &mut Option<Refusal>, outcome: Result<T, Refusal>, of: &'s
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
     use super::*;
@@ -241,6 +256,54 @@ mod tests {
             }
             assert_eq!(counts, [1, 0, 0, 1, 1, 0, 1]);
         });
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_cannot_be_kept_is_told_once_a_reason() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let missing = directory.path().join("missing");
+        let mut state = State::new(false, Some(missing.join("last_good.json")));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = tracing_subscriber::fmt().with_writer(Lines(said.clone())).finish();
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let warnings = || {
+            let text = String::from_utf8(said.lock().unwrap().clone()).unwrap();
+            text.lines().filter(|line| line.contains("cannot be kept")).count()
+        };
+        let rate =
+            |rate: &str| News::File(Ok(reading(&[("search_write_mode", "dual"), ("shadow_sample_rate", rate)], false)));
+        for n in ["1", "2", "2", "3"] {
+            state.take(rate(n)).await;
+        }
+        assert_eq!(warnings(), 1);
+        std::fs::create_dir(&missing).unwrap();
+        state.take(rate("3")).await;
+        std::fs::remove_dir_all(&missing).unwrap();
+        state.take(rate("4")).await;
+        assert_eq!(warnings(), 2);
+    }
+
+    /// Where log lines go.
+    #[derive(Clone)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl tracing_subscriber::fmt::MakeWriter<'_> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
     }
 
     #[test]

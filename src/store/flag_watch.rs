@@ -6,11 +6,12 @@ use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::postgres::PgListener;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{ACQUIRE_TIMEOUT, Store, StoreError};
+use super::{ACQUIRE_TIMEOUT, FlagTable, Store, StoreError, StoredFlags};
 use crate::{
     error::BoxError,
     opaque::opaque_debug,
     plan::{FlagReading, FlagSource, FlagSourceError},
+    telemetry,
 };
 
 /// The channel of the trigger; the payload is the schema.
@@ -25,10 +26,14 @@ pub struct FlagWatch {
     poll: Duration,
     next_poll: Instant,
     listening: Listening,
+    /// What was read last, and whether nothing but the time has called for the next reading.
+    last: Option<FlagReading>,
+    by_poll: bool,
 }
 
 enum Listening {
-    /// On a connection of its own, taken out of the store's pool.
+    /// On a connection of its own. The table is read on it too, which is how the loss of it shows: a connection that is
+    /// cut off hears nothing and says nothing.
     Yes(PgListener),
     /// Lost or not begun: when to try, and how long to wait should that fail.
     No { next_try: Instant, backoff: Duration },
@@ -45,7 +50,14 @@ enum Woken {
 impl FlagWatch {
     pub(super) fn new(store: Store) -> Self {
         let now = Instant::now();
-        Self { store, poll: Duration::from_secs(2), next_poll: now, listening: Listening::soon(now) }
+        Self {
+            store,
+            poll: Duration::from_secs(2),
+            next_poll: now,
+            listening: Listening::soon(now),
+            last: None,
+            by_poll: false,
+        }
     }
 
     /// How often to look although nothing was notified; 2 s by default.
@@ -69,14 +81,17 @@ impl FlagWatch {
     /// Tries to listen; afterwards the table has to be read again, for what was missed.
     async fn listen(&mut self) {
         let listener = async {
-            let mut listener = PgListener::connect_with(self.store.pool()).await?;
+            let mut listener = self.store.listener().await?;
             // Reconnecting is done here, with a backoff.
             listener.eager_reconnect(false);
             listener.listen(CHANNEL).await?;
             Ok::<_, sqlx::Error>(listener)
         };
         match timeout(ACQUIRE_TIMEOUT, listener).await {
-            Ok(Ok(listener)) => self.listening = Listening::Yes(listener),
+            Ok(Ok(listener)) => {
+                self.listening = Listening::Yes(listener);
+                telemetry::plan_listening(true);
+            }
             Ok(Err(error)) => self.listening.failed(&error),
             Err(elapsed) => self.listening.failed(&elapsed),
         }
@@ -86,10 +101,10 @@ impl FlagWatch {
 impl FlagSource for FlagWatch {
     fn read(&mut self) -> BoxFuture<'_, Result<FlagReading, FlagSourceError>> {
         async move {
-            let read = timeout(ACQUIRE_TIMEOUT, self.store.flags().read()).await;
+            let read = timeout(ACQUIRE_TIMEOUT, self.read_table()).await;
             self.next_poll = Instant::now() + self.poll;
             match read {
-                Ok(Ok(stored)) => Ok(stored.reading()),
+                Ok(Ok(stored)) => Ok(self.keep(stored.reading())),
                 Ok(Err(error)) => Err(self.unreachable(error)),
                 Err(elapsed) => Err(self.unreachable(elapsed)),
             }
@@ -100,9 +115,11 @@ impl FlagSource for FlagWatch {
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         async move {
             loop {
-                match self.wait().await {
+                let woken = self.wait().await;
+                self.by_poll = matches!(woken, Woken::ByPoll);
+                match woken {
                     Woken::ByNotification | Woken::ByPoll => return,
-                    Woken::ByLoss => self.listening = Listening::soon(Instant::now()),
+                    Woken::ByLoss => self.lost(),
                     Woken::ToListen => {
                         self.listen().await;
                         if matches!(self.listening, Listening::Yes(_)) {
@@ -127,12 +144,32 @@ impl FlagSource for FlagWatch {
 }
 
 impl FlagWatch {
-    /// A listener on a connection that is cut off hears nothing and says nothing: it does not outlive a failed read.
+    async fn read_table(&mut self) -> Result<StoredFlags, StoreError> {
+        match &mut self.listening {
+            Listening::Yes(listener) => FlagTable::read_on(listener).await,
+            Listening::No { .. } => self.store.flags().read().await,
+        }
+    }
+
+    fn keep(&mut self, reading: FlagReading) -> FlagReading {
+        if self.by_poll && self.last.as_ref().is_some_and(|last| *last != reading) {
+            telemetry::plan_found_by_poll();
+        }
+        self.by_poll = false;
+        self.last = Some(reading.clone());
+        reading
+    }
+
     fn unreachable(&mut self, error: impl Into<BoxError>) -> FlagSourceError {
         if matches!(self.listening, Listening::Yes(_)) {
-            self.listening = Listening::soon(Instant::now());
+            self.lost();
         }
         FlagSourceError::Unreachable(error.into())
+    }
+
+    fn lost(&mut self) {
+        self.listening = Listening::soon(Instant::now());
+        telemetry::plan_listening(false);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, Postgres, postgres::PgArguments, query, query::Query, query_as};
+use sqlx::{FromRow, PgExecutor, Postgres, postgres::PgArguments, query, query::Query, query_as};
 use tokio::time::timeout;
 
 use super::{ACQUIRE_TIMEOUT, Blocker, FlagWatch, Store, StoreError};
@@ -50,8 +50,10 @@ pub struct FlagChange {
     pub old: String,
     /// Its text after.
     pub new: String,
-    /// Who changed it.
+    /// Who changed it, as far as that was said.
     pub who: String,
+    /// The role that was logged in to the database.
+    pub db_user: String,
     /// The reason given.
     pub why: String,
     /// When.
@@ -74,6 +76,7 @@ struct ChangeRow {
     old_value: String,
     new_value: String,
     changed_by: String,
+    db_user: String,
     why: String,
     changed_micros: i64,
 }
@@ -85,13 +88,17 @@ impl FlagTable {
 
     /// All flags and the mark, in one statement and so at one instant.
     pub async fn read(&self) -> Result<StoredFlags, StoreError> {
+        Self::read_on(self.store.pool()).await
+    }
+
+    pub(super) async fn read_on(executor: impl PgExecutor<'_>) -> Result<StoredFlags, StoreError> {
         let rows: Vec<FlagRow> = query_as(
             "SELECT target_stale, flag_name, flag_value, updated_by,
                     (extract(epoch FROM updated_at) * 1000000)::BIGINT AS updated_micros
              FROM flag_state LEFT JOIN runtime_flags ON TRUE
              ORDER BY flag_name",
         )
-        .fetch_all(self.store.pool())
+        .fetch_all(executor)
         .await
         .map_err(StoreError::of("reading the flags"))?;
         let target_stale = rows.iter().any(|row| row.target_stale);
@@ -115,7 +122,7 @@ impl FlagTable {
     /// The latest changes, the newest first.
     pub async fn history(&self, limit: u32) -> Result<Vec<FlagChange>, StoreError> {
         let rows: Vec<ChangeRow> = query_as(
-            "SELECT flag_name, old_value, new_value, changed_by, why,
+            "SELECT flag_name, old_value, new_value, changed_by, db_user, why,
                     (extract(epoch FROM changed_at) * 1000000)::BIGINT AS changed_micros
              FROM flag_history ORDER BY id DESC LIMIT $1",
         )
@@ -206,6 +213,7 @@ impl ChangeRow {
             old: self.old_value,
             new: self.new_value,
             who: self.changed_by,
+            db_user: self.db_user,
             why: self.why,
             when: timestamp(self.changed_micros),
         }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
 
@@ -42,11 +42,8 @@ impl Store {
     pub async fn connect(url: &str, schema: &str) -> Result<Self, StoreError> {
         let store = Self::connect_lazy(url, schema)?;
         // Not through the pool, which tries again until its time is up and then no longer says what was wrong.
-        let options = store.pool.connect_options();
-        let connection = timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options));
-        let outcome =
-            connection.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(StoreError::of("connecting"))?;
-        outcome.close().await.map_err(StoreError::of("connecting"))?;
+        let connection = connect(&store.pool.connect_options()).await?;
+        connection.close().await.map_err(StoreError::of("connecting"))?;
         Ok(store)
     }
 
@@ -57,22 +54,42 @@ impl Store {
             return Err(StoreError::InvalidSchema(schema.to_owned()));
         }
         let options: PgConnectOptions = url.parse().map_err(|_| StoreError::InvalidUrl)?;
-        let options = options.application_name("crossfade").options([("search_path", schema)]);
-        // One listens, the others are for flags, jobs and the shadow log.
-        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT);
+        let options = options.application_name("crossfade").options([
+            // Otherwise temporary tables would come first.
+            ("search_path", &*format!("{schema},pg_temp")),
+            ("statement_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "10s"),
+            // The server notices within a minute that a client is gone, and lets its locks go.
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+        ]);
+        let pool =
+            PgPoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT).after_release(|connection, _| {
+                // A statement that its caller gave up is still read to its end here. sqlx does so as well, but without
+                // a deadline: on a connection that is cut off, the place in the pool would be gone.
+                Box::pin(async {
+                    let alive = timeout(ACQUIRE_TIMEOUT, connection.ping()).await;
+                    alive.map_err(|elapsed| sqlx::Error::Io(elapsed.into()))??;
+                    Ok(true)
+                })
+            });
         Ok(Self { pool: pool.connect_lazy_with(options), schema: schema.into() })
     }
 
     /// Creates the schema and brings its tables up to date. Several replicas may do so at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut migrator = sqlx::migrate!("./migrations");
+        let options = self.pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+        let mut connection = connect(&options).await?;
         let exists = sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL").bind(&*self.schema);
-        let exists: bool = exists.fetch_one(&self.pool).await.map_err(StoreError::of("looking for the schema"))?;
+        let exists: bool = exists.fetch_one(&mut connection).await.map_err(StoreError::of("looking for the schema"))?;
         if !exists {
             // Not otherwise: it asks for the right to create schemas even when there is nothing to create.
             migrator.create_schema(self.schema.to_string());
         }
-        migrator.run(&self.pool).await.map_err(StoreError::Migration)
+        migrator.run(&mut connection).await.map_err(StoreError::Migration)?;
+        connection.close().await.map_err(StoreError::of("disconnecting after the migration"))
     }
 
     /// The flags.
@@ -85,10 +102,22 @@ impl Store {
         &self.schema
     }
 
+    /// A connection for notifications, which takes no place in the pool.
+    async fn listener(&self) -> Result<PgListener, sqlx::Error> {
+        let options = self.pool.connect_options().as_ref().clone().application_name("crossfade flags");
+        let alone = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+        PgListener::connect_with(&alone.connect_lazy_with(options)).await
+    }
+
     /// The pool, for the other tables of the schema.
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
     }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let connection = timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options)).await;
+    connection.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into()))).map_err(StoreError::of("connecting"))
 }
 
 /// A name that needs no quoting anywhere.

@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use crossfade::testing::{TestDatabase, TestPostgres};
+use sqlx::postgres::PgConnectOptions;
 use tokio::process::Command;
 
 pub(crate) struct Ran {
@@ -63,11 +64,29 @@ async fn flags_are_set_shown_and_kept_in_the_history() {
             "search_write_mode dual->meili_only bob brake",
         ]
     );
+    let login: PgConnectOptions = database.url().parse().unwrap();
+    assert_eq!(history[0]["db_user"], login.get_username());
+    let text = run(url, &["flags", "history"]).await.stdout;
+    assert!(text.contains("DB USER") && text.contains(login.get_username()), "{text}");
 }
 
 fn row(change: &serde_json::Value) -> String {
     let text = |field: &str| change[field].as_str().unwrap();
     format!("{} {}->{} {} {}", text("flag"), text("old"), text("new"), text("who"), text("why"))
+}
+
+/// Before the step and in front of it: the same warning.
+#[tokio::test]
+async fn what_pg_only_costs_is_told_by_the_help_and_by_the_refusal() {
+    let database = migrated().await;
+    let url = Some(database.url());
+    run(url, &["flags", "set", "search_write_mode", "dual", "--why", "x"]).await;
+    let refused = run(url, &["flags", "set", "search_write_mode", "pg_only", "--why", "x"]).await;
+    let help = run(None, &["flags", "--help"]).await;
+    for text in [refused.stderr, help.stdout] {
+        assert!(text.contains("missed the writes of the time on pg_only"), "{text}");
+        assert!(!text.contains("no way back"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -179,7 +179,8 @@ async fn rust_and_the_database_read_alike() {
 /// Two changes, each legal, not legal together: one of them must see the other.
 #[tokio::test]
 async fn concurrent_changes_are_put_in_a_row() {
-    for isolation in ["READ COMMITTED", "REPEATABLE READ"] {
+    // Judged by the rules against what the first one committed, or not at all against an older snapshot.
+    for (isolation, code) in [("READ COMMITTED", "23514"), ("REPEATABLE READ", "40001")] {
         let (database, store) = migrated().await;
         let flags = store.flags();
         flags.set("search_write_mode", "dual", "test", "").await.unwrap();
@@ -215,10 +216,71 @@ async fn concurrent_changes_are_put_in_a_row() {
         }
         first.execute("COMMIT").await.unwrap();
         let error = waiting.await.unwrap().unwrap_err().into_database_error().unwrap();
-        assert!(["23514", "40001"].contains(&error.code().unwrap().as_ref()), "{error}");
+        assert_eq!(error.code().unwrap(), code, "{error}");
         let texts = flags.read().await.unwrap().reading().texts;
         assert_eq!((texts["search_write_mode"].as_str(), texts.get("search_read_pg_percent")), ("pg_only", None));
     }
+}
+
+/// Replicas see a transaction as one step, whatever it does inside.
+#[tokio::test]
+async fn two_steps_in_one_transaction_are_a_jump() {
+    let (database, store) = migrated().await;
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute("BEGIN; SET LOCAL search_path = cn_search").await.unwrap();
+    psql.execute("INSERT INTO runtime_flags VALUES ('search_write_mode', 'dual', now(), 'test')").await.unwrap();
+    psql.execute("INSERT INTO runtime_flags VALUES ('search_read_backend', 'pg', now(), 'test')").await.unwrap();
+    let jump = "UPDATE cn_search.runtime_flags SET flag_value = 'pg_only' WHERE flag_name = 'search_write_mode'";
+    let error = psql.execute(jump).await.unwrap_err().into_database_error().unwrap();
+    let pg_only = Flags { write_mode: WriteMode::PgOnly, read_backend: ReadBackend::Pg, ..Flags::default() };
+    assert_eq!(error.message(), rules::change(&Plan::default(), pg_only).unwrap_err().to_string());
+    psql.execute("ROLLBACK").await.unwrap();
+
+    // In two transactions it is allowed.
+    store.flags().set("search_write_mode", "dual", "test", "").await.unwrap();
+    store.flags().set("search_read_backend", "pg", "test", "").await.unwrap();
+    psql.execute(jump).await.unwrap();
+}
+
+/// A temporary table that has the name of one of ours does not stand for it.
+#[tokio::test]
+async fn a_temporary_table_does_not_get_past_the_rules() {
+    let (database, store) = migrated().await;
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute(
+        "CREATE TEMP TABLE flag_state AS SELECT * FROM cn_search.flag_state;
+         UPDATE pg_temp.flag_state SET write_mode = 'dual';
+         INSERT INTO cn_search.runtime_flags VALUES ('search_read_backend', 'meili', now(), 'test');",
+    )
+    .await
+    .unwrap();
+    let jump = "INSERT INTO cn_search.runtime_flags VALUES
+        ('search_write_mode', 'pg_only', now(), 'test'), ('search_read_backend', 'pg', now(), 'test')
+        ON CONFLICT (flag_name) DO UPDATE SET flag_value = EXCLUDED.flag_value";
+    let error = psql.execute(jump).await.unwrap_err().into_database_error().unwrap();
+    assert!(error.message().starts_with("one_step: "), "{error}");
+    assert_eq!(store.flags().read().await.unwrap().flags.len(), 1);
+}
+
+/// The grants of the README are enough, and no more is allowed by the functions.
+#[tokio::test]
+async fn an_operator_needs_rights_on_the_flags_only() {
+    let (database, _store) = migrated().await;
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    // Roles belong to the whole server: this one is gone with the transaction.
+    psql.execute(
+        "BEGIN;
+         CREATE ROLE crossfade_test_operator;
+         GRANT USAGE ON SCHEMA cn_search TO crossfade_test_operator;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON cn_search.runtime_flags TO crossfade_test_operator;
+         SET LOCAL ROLE crossfade_test_operator;
+         INSERT INTO cn_search.runtime_flags VALUES ('search_write_mode', 'dual', now(), 'operator');
+         UPDATE cn_search.runtime_flags SET flag_value = 'meili_only' WHERE flag_name = 'search_write_mode';",
+    )
+    .await
+    .unwrap();
+    let error = psql.execute("SELECT cn_search.set_target_stale(FALSE, 'operator', '')").await.unwrap_err();
+    assert_eq!(error.into_database_error().unwrap().code().unwrap(), "42501");
 }
 
 /// A transaction that somebody forgot at psql does not hold up a rollback without a word.

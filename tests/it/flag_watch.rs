@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::flag_rules::migrated;
+use super::{flag_rules::migrated, proxy::Proxy};
 
 /// A watcher at work. Dropping it stops it.
 struct Running {
@@ -102,12 +102,24 @@ const NEVER: Duration = Duration::from_secs(600);
 async fn a_change_reaches_every_handle_within_100_ms() {
     let (database, store) = migrated().await;
     store.flags().set("search_write_mode", "dual", "test", "").await.unwrap();
-    let (plan, watcher) = PlanHandle::watch(Flagging::new().table(store.flags().watch().poll_every(NEVER))).await;
-    assert_eq!(plan.load().phase(), Phase::DualWrite);
-    let running = Running::start(watcher);
+    // Two replicas.
+    let (mut plans, mut running) = (Vec::new(), Vec::new());
     let mut psql = PgConnection::connect(database.url()).await.unwrap();
-    // The first change waits for the watcher to listen.
-    listening(&mut psql).await;
+    let mut listens = 0;
+    for _ in 0..2 {
+        let replica = Store::connect(database.url(), "cn_search").await.unwrap();
+        let table = replica.flags().watch().poll_every(NEVER);
+        let (plan, watcher) = PlanHandle::watch(Flagging::new().table(table)).await;
+        assert_eq!(plan.load().phase(), Phase::DualWrite);
+        plans.push(plan);
+        running.push(Running::start(watcher));
+        // The first change waits for the watchers to listen.
+        let (begun, before) = (Instant::now(), listens);
+        while listens == before {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the second one does not listen");
+            listens = listening(&mut psql).await;
+        }
+    }
     let mut took = Vec::new();
     for n in 0..50_u32 {
         let rate = format!("{}", n % 100 + 1);
@@ -120,20 +132,30 @@ async fn a_change_reaches_every_handle_within_100_ms() {
                 .await
                 .unwrap();
         }
-        took.push(until(&plan, &rate, |plan| plan.flags.shadow_sample_rate.to_string() == rate).await);
+        let begun = Instant::now();
+        for plan in &plans {
+            until(plan, &rate, |plan| plan.flags.shadow_sample_rate.to_string() == rate).await;
+        }
+        took.push(begun.elapsed());
     }
     took.sort();
-    println!("from the commit to the handle, 50 changes: p50 {:?}, p99 {:?}", took[24], took[49]);
+    println!("from the commit to both handles, 50 changes: p50 {:?}, p99 {:?}", took[24], took[49]);
     // Nine in ten, because other tests share the processors.
     assert!(took[44] < Duration::from_millis(100), "{took:?}");
-    running.stop().await;
+    for running in running {
+        running.stop().await;
+    }
 }
 
 async fn listening(psql: &mut PgConnection) -> i32 {
     let begun = Instant::now();
     loop {
         let found = sqlx::query_scalar(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+            "SELECT pid FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'crossfade flags'
+                -- It listens, and has read the table after that.
+                AND query LIKE 'SELECT target_stale%' AND state = 'idle'
+             ORDER BY backend_start DESC LIMIT 1",
         );
         if let Some(pid) = found.fetch_optional(&mut *psql).await.unwrap() {
             return pid;
@@ -144,6 +166,7 @@ async fn listening(psql: &mut PgConnection) -> i32 {
 
 #[tokio::test]
 async fn a_lost_notification_is_found_by_the_poll_and_listening_resumes() {
+    let metrics = Metrics::record();
     let (database, store) = migrated().await;
     let source = store.flags().watch().poll_every(Duration::from_millis(300));
     let (plan, watcher) = PlanHandle::watch(Flagging::new().table(source)).await;
@@ -166,6 +189,40 @@ async fn a_lost_notification_is_found_by_the_poll_and_listening_resumes() {
     store.flags().set("shadow_sample_rate", "5", "test", "").await.unwrap();
     let took = until_phase(&plan, Phase::Shadow).await;
     println!("after listening again: {took:?}");
+    assert_eq!(metrics.value("plan_found_by_poll_total{}"), 1.0);
+    running.stop().await;
+}
+
+/// Cut off without a word, as by a lost route: the connection that listens does not notice by itself.
+#[tokio::test]
+async fn a_listening_connection_that_fell_silent_is_replaced() {
+    let metrics = Metrics::record();
+    let (database, store) = migrated().await;
+    let proxy = Proxy::before(database.url()).await;
+    let behind = Store::connect(proxy.url(), "cn_search").await.unwrap();
+    let source = behind.flags().watch().poll_every(Duration::from_millis(100));
+    let (plan, watcher) = PlanHandle::watch(Flagging::new().table(source)).await;
+    let running = Running::start(watcher);
+    let until_listening = async |wanted: f64| {
+        let begun = Instant::now();
+        while metrics.value("plan_listening{}") != wanted {
+            assert!(begun.elapsed() < Duration::from_secs(20), "plan_listening is never {wanted}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    until_listening(1.0).await;
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    let before = listening(&mut psql).await;
+    assert!(proxy.freeze_listeners());
+    until_listening(0.0).await;
+    until_listening(1.0).await;
+    // The server does not know yet that the first one is cut off.
+    let begun = Instant::now();
+    while listening(&mut psql).await == before {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing new listens");
+    }
+    store.flags().set("search_write_mode", "dual", "test", "").await.unwrap();
+    until_phase(&plan, Phase::DualWrite).await;
     running.stop().await;
 }
 

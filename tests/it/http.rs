@@ -272,7 +272,7 @@ async fn a_slow_body_changes_nothing_about_the_plan() {
     let call = tokio::spawn(async move { send(&app, request).await });
     more.send(Ok(Bytes::from("{\"q\":"))).await.unwrap();
     until("the first half was read", || more.capacity() == 2).await;
-    http.plan.publish(crossfade::plan::Plan::new(canary(100)));
+    http.plan.publish(canary(100)).unwrap();
     more.send(Ok(Bytes::from("\"x\"}"))).await.unwrap();
     drop(more);
     call.await.unwrap();

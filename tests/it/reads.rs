@@ -14,7 +14,7 @@ use crossfade::{
     codec::Typed,
     error::{BackendError, BackendErrorKind, Side},
     migration::{BuildError, Migration, Worker},
-    plan::{Flags, Percent, Phase, Plan, PlanHandle, ReadBackend, WriteMode},
+    plan::{Flags, Percent, Phase, PlanHandle, ReadBackend, WriteMode},
     search::{SearchHits, SearchQuery},
     shadow::{Outcome, ShadowPolicy, ShadowRecord},
     testing::Records,
@@ -150,7 +150,7 @@ async fn nothing_is_reserved_on_the_inner_service() {
     layered.ready().await.unwrap().call(SearchQuery::new("x")).await.unwrap();
     layered.ready().await.unwrap();
     let mut other = layered.clone();
-    setup.plan.publish(Plan::new(Flags::default()));
+    setup.plan.publish(Flags::default()).unwrap();
     let answer =
         tokio::time::timeout(Duration::from_secs(1), async { other.ready().await?.call(SearchQuery::new("x")).await });
     answer.await.expect("the permit is held by a service that does not use it").unwrap();
@@ -431,7 +431,7 @@ async fn one_request_sees_one_plan() {
         let plan = plan.clone();
         let seen = seen.clone();
         async move {
-            plan.publish(Plan::new(Flags { shadow_sample_rate: Percent::HUNDRED, ..canary(100) }));
+            plan.publish(Flags { shadow_sample_rate: Percent::HUNDRED, ..canary(100) }).unwrap();
             seen.lock().unwrap().push(plan.load().phase());
             tokio::time::sleep(Duration::from_millis(10)).await;
             Ok::<_, BackendError>(hits(&IDS))
@@ -455,7 +455,7 @@ async fn a_rollback_takes_effect_at_once() {
     let setup = Setup::new(canary(100));
     setup.target.now(Script::Hang);
     let service = setup.service();
-    setup.plan.publish(Plan::new(Flags { read_backend: ReadBackend::Meili, ..canary(100) }));
+    setup.plan.publish(Flags { read_backend: ReadBackend::Meili, ..canary(100) }).unwrap();
     let started = Instant::now();
     service.oneshot(SearchQuery::new("x")).await.unwrap();
     assert_eq!((started.elapsed(), setup.target.asked()), (Duration::ZERO, 0));
@@ -472,7 +472,7 @@ async fn the_canary_is_sticky_and_independent_of_the_sample() {
     let mut before: Vec<bool> = vec![false; 2000];
     for percent in [0, 5, 50, 100] {
         let half = Percent::whole(50);
-        setup.plan.publish(Plan::new(Flags { shadow_sample_rate: half, ..canary(percent) }));
+        setup.plan.publish(Flags { shadow_sample_rate: half, ..canary(percent) }).unwrap();
         let mut now = Vec::new();
         for user in 0..2000 {
             let query = SearchQuery::new("x").by(format!("user{user}"));
@@ -505,7 +505,7 @@ async fn anonymous_readers_do_not_flap() {
         setup.service().oneshot(SearchQuery::new("x")).await.unwrap();
     }
     assert_eq!(setup.target.asked(), 0);
-    setup.plan.publish(Plan::new(canary(100)));
+    setup.plan.publish(canary(100)).unwrap();
     setup.service().oneshot(SearchQuery::new("x")).await.unwrap();
     assert_eq!(setup.target.asked(), 1);
 }

@@ -80,5 +80,17 @@ async fn a_server_that_is_not_ours_is_not_stopped() {
     if std::env::var_os("DATABASE_URL").is_some() {
         let mut server = TestPostgres::start().await.unwrap();
         assert!(matches!(server.stop().await, Err(TestPostgresError::NotOurs)));
+        return;
     }
+    // The same test in a process that is given the server of this one.
+    let database = TestPostgres::database().await.unwrap();
+    let other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "test_postgres::a_server_that_is_not_ours_is_not_stopped"])
+        .env("DATABASE_URL", database.url())
+        .output()
+        .await
+        .unwrap();
+    let output = String::from_utf8_lossy(&other.stdout);
+    assert!(other.status.success() && output.contains("1 passed"), "{output}");
+    assert_eq!(one(database.url()).await.unwrap(), 1);
 }

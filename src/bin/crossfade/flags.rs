@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use crossfade::{
     plan::{self, Flag, FlagSet, Phase, Plan},
-    store::{Store, StoreError, StoredFlag, StoredFlags},
+    store::{FlagChange, Store, StoreError, StoredFlag, StoredFlags},
 };
 use serde::Serialize;
 
@@ -17,10 +17,14 @@ A migration, step by step:
   crossfade flags set search_read_pg_percent 5 --why 'prepare the canary'
   crossfade flags set search_read_backend pg --why 'canary: 5 % of the readers'
   crossfade flags set search_read_pg_percent 100 --why 'cut over; Meilisearch is kept current'
-  crossfade flags set search_write_mode pg_only --why 'done; no way back from here'
+  crossfade flags set search_write_mode pg_only --why 'done; Meilisearch is no longer written'
 
 Back at any time before the last step, at once and for every reader:
   crossfade flags set search_read_backend meili --why 'rollback'
+
+Back after the last step takes longer: Meilisearch has missed the writes of the time on pg_only,
+and must be brought up to date before anybody reads from it:
+  crossfade flags set search_write_mode dual --why 'write both again'
 
 The emergency brake, which also ends the writes to PostgreSQL and marks it stale:
   crossfade flags set search_write_mode meili_only --why 'PostgreSQL is in trouble'")]
@@ -136,11 +140,12 @@ pub(crate) async fn run(store: &Store, flags: Flags) -> Result<(), Failure> {
             if format.json {
                 return Ok(output::json(&history)?);
             }
-            let rows: Vec<[String; 6]> = history
-                .into_iter()
-                .map(|change| [change.when.to_string(), change.flag, change.old, change.new, change.who, change.why])
-                .collect();
-            Ok(output::text(&output::columns(["WHEN", "FLAG", "OLD", "NEW", "WHO", "WHY"], &rows))?)
+            let row = |change: FlagChange| {
+                let FlagChange { flag, old, new, who, db_user, why, when } = change;
+                [when.to_string(), flag, old, new, who, db_user, why]
+            };
+            let rows: Vec<[String; 7]> = history.into_iter().map(row).collect();
+            Ok(output::text(&output::columns(["WHEN", "FLAG", "OLD", "NEW", "WHO", "DB USER", "WHY"], &rows))?)
         }
     }
 }

@@ -119,6 +119,8 @@ pub(super) async fn read(
 ) -> Result<BTreeMap<Option<String>, ReadStats>, sqlx::Error> {
     let (since, until) = (since.as_microsecond(), until.as_microsecond());
     let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    // A long window takes longer than what the others of this pool may.
+    sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *snapshot).await?;
     let outcomes: Vec<OutcomeRow> =
         sqlx::query_as(OUTCOMES).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
     let errors: Vec<ErrorRow> =
