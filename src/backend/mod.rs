@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::{
     error::{BackendError, Side},
@@ -40,6 +41,8 @@ pub trait SearchBackend: Send + Sync + 'static {
 /// Tells whether writes to an index are still under way: comparing then shows the delay of a write, not a difference
 /// between the sides.
 pub trait Settlement: Send + Sync + 'static {
-    /// Whether `index` (`None`: the default one) has no unfinished write; `None` if that cannot be told right now.
-    fn settled<'a>(&'a self, index: Option<&'a str>) -> BoxFuture<'a, Option<bool>>;
+    /// Whether `index` (`None`: the default one) has had no unfinished write at any time from `since` until the call,
+    /// as far as can be known; `None` if that cannot be told right now. Nothing seen before the call may be answered: a
+    /// write may have come in between.
+    fn settled<'a>(&'a self, index: Option<&'a str>, since: Instant) -> BoxFuture<'a, Option<bool>>;
 }
