@@ -32,7 +32,7 @@ pub struct PoolSize {
 }
 
 /// How long a connection may take to answer after its query.
-const LONGEST_PING: Duration = Duration::from_millis(100);
+const LONGEST_PING: Duration = Duration::from_millis(250);
 
 impl PostgresOptions {
     /// The database of a URL, with the schema `cn_search`, 10 connections and statements of 1.2 s, a little more than the
