@@ -52,6 +52,9 @@ impl PostgresIndex {
             settings.allow_filter(filter).map_err(not_allowed)?;
         }
         settings.allow_sort(&sort).map_err(not_allowed)?;
+        if settings.distinct_attribute.is_some() {
+            return Err(unsupported("searching an index with a distinct attribute"));
+        }
         if !derived && (filter.is_some() || !sort.is_empty()) {
             return Err(unsupported("filtering or sorting while a change of the settings is carried out"));
         }

@@ -14,6 +14,8 @@ use crate::{
 /// One snapshot answers one query, whatever is written meanwhile.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+pub(super) const BEGIN_UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0";
+
 /// With whether every row has been derived under them.
 pub(super) const SETTINGS: &str = "SELECT settings, derived_generation = generation FROM search_indexes WHERE uid = $1";
 

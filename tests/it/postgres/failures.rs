@@ -96,6 +96,30 @@ async fn a_read_given_up_does_not_keep_its_place_in_the_pool() {
 }
 
 #[tokio::test]
+async fn what_is_not_a_read_takes_its_time() {
+    let ground = Ground::new().await;
+    ground.index(json!({}), &titled(&["x"])).await;
+    let index = ground.options().pool(pool(8, Duration::from_millis(50))).index("things");
+    let settings = super::settings_of(json!({"searchableAttributes": ["title"]}));
+    let documents = super::numbered(&titled(&["x"]));
+    let mut locker = ground.psql().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE search_documents IN ACCESS EXCLUSIVE MODE").execute(&mut locker).await.unwrap();
+    let work = async {
+        tokio::try_join!(
+            index.load(&documents),
+            index.apply_settings(&settings),
+            index.document_count(),
+            index.analyze(),
+            async { index.delete(&[("9".into(), crossfade::document::Version(1))]).await },
+        )
+    };
+    tokio::pin!(work);
+    assert!(tokio::time::timeout(Duration::from_millis(400), &mut work).await.is_err(), "given up while it waited");
+    sqlx::raw_sql("ROLLBACK").execute(&mut locker).await.unwrap();
+    work.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_unauthorized_and_never_shown() {
     let ground = Ground::new().await;
     let mut psql = ground.psql().await;
