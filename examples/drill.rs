@@ -6,7 +6,7 @@
 //! 100 %, rollback. It ends with the report and the time the rollback took.
 //!
 //! `--quick` ends within 20 s once built; `--json` prints one object at the end.
-#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub)]
+#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
 #[path = "drill/load.rs"]
 mod load;
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
 }
 
 /// Returns how many requests failed.
-async fn run(options: Options) -> Result<u64, Box<dyn Error + Send + Sync>> {
+async fn run(options: Options) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let progress = Progress::new();
     let world = World::start(&progress).await?;
     let service = service::build(&world.config()).await?;
@@ -116,5 +116,5 @@ async fn run(options: Options) -> Result<u64, Box<dyn Error + Send + Sync>> {
         println!("{}", output::text(&walked, &report, recorded));
     }
     world.stop().await?;
-    Ok(walked.failed())
+    Ok(walked.failed)
 }

@@ -7,20 +7,22 @@
 //! curl 'http://localhost:3000/metrics'
 //! ```
 //!
-//! `INDEX` (movies), `LISTEN` (127.0.0.1:3000) and `FLAG_FILE` (none) may be set as well. Ctrl-C and SIGTERM stop it in
+//! `INDEX` (movies), `LISTEN` (127.0.0.1:3000), `FLAG_FILE` and `LAST_GOOD` (none) may be set as well. Ctrl-C and SIGTERM stop it in
 //! good order: no new requests, those under way answered, shadow reads drained, their records stored.
-#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub)]
+#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
 mod service;
 
-use std::{env, error::Error};
+use std::{env, error::Error, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).init();
     let needed = |name: &str| env::var(name).map_err(|_| format!("set {name}; see the top of this example"));
     let config = service::Config {
         meili_url: needed("MEILI_URL")?,
@@ -28,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         database_url: needed("DATABASE_URL")?,
         index: env::var("INDEX").unwrap_or_else(|_| "movies".into()),
         flag_file: env::var_os("FLAG_FILE").map(Into::into),
+        last_good: env::var_os("LAST_GOOD").map(Into::into),
     };
     let service = service::build(&config).await?;
 
@@ -35,7 +38,15 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let worker = tokio::spawn(service.worker.run(stop.clone()));
     let listener = tokio::net::TcpListener::bind(env::var("LISTEN").unwrap_or("127.0.0.1:3000".into())).await?;
     println!("listening on http://{}, {}", listener.local_addr()?, service.plan.load().phase());
-    axum::serve(listener, service.router).with_graceful_shutdown(asked_to_stop()).await?;
+    let asked = CancellationToken::new();
+    let server = axum::serve(listener, service.router).with_graceful_shutdown(asked.clone().cancelled_owned());
+    let server = tokio::spawn(server.into_future());
+    asked_to_stop().await;
+    asked.cancel();
+    // A client that never finishes does not keep the rest from stopping in good order.
+    if let Ok(served) = tokio::time::timeout(Duration::from_secs(10), server).await {
+        served??;
+    }
 
     stop.cancel();
     let drained = worker.await?;

@@ -1,16 +1,17 @@
 -- The control tables: flags with their rules and history, backfill jobs and checkpoints.
 -- Unqualified: the search_path of the session that migrates names the schema.
 
-CREATE TABLE runtime_flags (
+-- The tables with fixed names may be there already, with rows: they are completed.
+CREATE TABLE IF NOT EXISTS runtime_flags (
     flag_name  TEXT PRIMARY KEY,
     flag_value TEXT NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
-    updated_by TEXT NOT NULL,
-    -- The reason of the change being made; it is moved into the history, so that it never stands for a later one.
-    why        TEXT NOT NULL DEFAULT ''
+    updated_by TEXT NOT NULL
 );
+-- The reason of the change being made; it is moved into the history, so that it never stands for a later one.
+ALTER TABLE runtime_flags ADD COLUMN IF NOT EXISTS why TEXT NOT NULL DEFAULT '';
 
-CREATE TABLE backfill_jobs (
+CREATE TABLE IF NOT EXISTS backfill_jobs (
     job_id             TEXT PRIMARY KEY,
     target             TEXT NOT NULL,
     status             TEXT NOT NULL,
@@ -22,7 +23,7 @@ CREATE TABLE backfill_jobs (
     updated_at         TIMESTAMPTZ NOT NULL DEFAULT NOW()
 );
 
-CREATE TABLE backfill_checkpoints (
+CREATE TABLE IF NOT EXISTS backfill_checkpoints (
     job_id      TEXT NOT NULL,
     shard_key   TEXT NOT NULL,
     last_cursor TEXT NOT NULL,
@@ -49,7 +50,8 @@ CREATE TABLE flag_state (
     write_mode   TEXT NOT NULL DEFAULT 'meili_only',
     target_stale BOOLEAN NOT NULL DEFAULT FALSE
 );
-INSERT INTO flag_state DEFAULT VALUES;
+INSERT INTO flag_state (write_mode)
+SELECT coalesce(max(flag_value), 'meili_only') FROM runtime_flags WHERE flag_name = 'search_write_mode';
 
 -- Rules and messages are those of src/plan/rules.rs; a test compares the two over every combination.
 

@@ -68,7 +68,7 @@ impl Breaker {
     }
 
     /// Whether a request may ask. Every [`Admission::Probe`] or [`Admission::Closed`] should be followed by
-    /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
+    /// [`succeeded`](Self::succeeded), [`failed`](Self::failed) or [`released`](Self::released).
     pub fn admit(&self, now: Instant) -> Admission {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *state {
@@ -79,6 +79,15 @@ impl Breaker {
                 *state = State::Probing { retry_at: now + wait, wait };
                 Admission::Probe
             }
+        }
+    }
+
+    /// What was admitted was not asked after all, so that nothing has been learnt: if it was the probe, the next request
+    /// is.
+    pub fn released(&self, now: Instant) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Probing { wait, .. } = *state {
+            *state = State::Open { until: now, wait };
         }
     }
 
@@ -154,6 +163,18 @@ mod tests {
         assert_eq!(breaker.admit(probe + POLICY.max_wait), Admission::Probe);
         breaker.succeeded();
         assert_eq!(breaker.admit(probe), Admission::Closed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_asked_nothing_is_given_to_the_next() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        breaker.released(now);
+        assert_eq!(breaker.admit(now), Admission::Open, "released without a probe");
+        let later = now + POLICY.first_wait;
+        assert_eq!(breaker.admit(later), Admission::Probe);
+        breaker.released(later);
+        assert_eq!(breaker.admit(later), Admission::Probe);
     }
 
     #[tokio::test(start_paused = true)]

@@ -60,13 +60,18 @@ pub trait Refuse<Res, E> {
 
 /// Why a request or response could not be read. The inner service still answers the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CodecError {
     /// The body is larger than the limit, so it was not kept.
     TooLarge,
+    /// The connection broke before the body was complete.
+    Broken,
     /// It is no search, or not in the shape the codec was told.
     Malformed(String),
     /// It asks for something the other side does not offer; the name of the parameter.
     Unsupported(String),
+    /// The caller has shown nothing that lets this side answer; the inner service knows more.
+    Forbidden,
     /// It is none of the codec's business, for example a write on the same router. Not counted anywhere.
     NotASearch,
 }
@@ -173,8 +178,10 @@ impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => f.write_str("the body is larger than the codec's limit"),
+            Self::Broken => f.write_str("the connection broke before the body was complete"),
             Self::Malformed(why) => write!(f, "not a search in the configured shape: {why}"),
             Self::Unsupported(what) => write!(f, "`{what}` is not offered by the other side"),
+            Self::Forbidden => f.write_str("the caller is not known here"),
             Self::NotASearch => f.write_str("not a search request"),
         }
     }

@@ -41,6 +41,8 @@ pub enum BackendErrorKind {
     Unsupported,
     /// The query itself is wrong; the other side would refuse it too.
     InvalidQuery,
+    /// The caller may not search here.
+    Forbidden,
     /// The implementation panicked.
     Panic,
     /// Anything else.
@@ -104,6 +106,7 @@ impl BackendErrorKind {
             Self::IndexNotFound => "index_not_found",
             Self::Unsupported => "unsupported",
             Self::InvalidQuery => "invalid_query",
+            Self::Forbidden => "forbidden",
             Self::Panic => "panic",
             Self::Internal => "internal",
         }
@@ -112,7 +115,7 @@ impl BackendErrorKind {
     /// Whether it says something about the health of the side, rather than about this one query.
     pub fn is_outage(self) -> bool {
         // An index is named by the query; one that is really gone shows in the share of reads that fall back.
-        !matches!(self, Self::IndexNotFound | Self::Unsupported | Self::InvalidQuery)
+        !matches!(self, Self::IndexNotFound | Self::Unsupported | Self::InvalidQuery | Self::Forbidden)
     }
 
     /// What to do next.
@@ -124,6 +127,7 @@ impl BackendErrorKind {
             Self::IndexNotFound => "create the index there, or correct its name",
             Self::Unsupported => "leave this query on the other side, or rewrite it",
             Self::InvalidQuery => "correct the query; the other side refuses it too",
+            Self::Forbidden => "search with a key that is known here",
             Self::Panic => "a bug: report the backtrace from the log",
             Self::Internal => "see the cause",
         }

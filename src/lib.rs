@@ -20,6 +20,12 @@
 //! | `cli` | the `crossfade` program |
 //! | `test-util` | a throwaway PostgreSQL cluster and a Meilisearch double |
 
+#[cfg(all(doctest, feature = "http", feature = "meili", feature = "postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod opaque;
+
 // Words.
 pub mod document;
 pub mod error;

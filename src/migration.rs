@@ -19,7 +19,7 @@
 //! # }
 //! ```
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio_util::sync::CancellationToken;
@@ -32,9 +32,11 @@ use crate::{
     breaker::{Breaker, BreakerPolicy},
     decide::{Decide, DecideLayer},
     error::Side,
+    opaque::opaque_debug,
     plan::PlanHandle,
     route::{Route, RouteLayer},
     shadow::{self, Drained, Shadow, ShadowLayer, ShadowPolicy, ShadowQueue, ShadowRecord, ShadowSink, ShadowWorker},
+    telemetry,
 };
 
 /// Makes layers that share one plan, one breaker and one shadow worker. Cloning is cheap.
@@ -82,6 +84,7 @@ pub struct ReadsLayer<C> {
 
 /// What a [`Migration`] lacks or has wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// A side was not given.
     #[error("no {0} side: call `.{call}(..)` on the builder", call = if *.0 == Side::Meili { "source" } else { "target" })]
@@ -147,26 +150,26 @@ impl<C> ReadsLayer<C> {
 
 impl MigrationBuilder {
     /// The Meilisearch side, asked for comparison once PostgreSQL answers.
-    pub fn source(mut self, source: Arc<dyn SearchBackend>) -> Self {
-        self.source = Some(source);
+    pub fn source(mut self, source: impl SearchBackend) -> Self {
+        self.source = Some(Arc::new(source));
         self
     }
 
     /// The PostgreSQL side.
-    pub fn target(mut self, target: Arc<dyn SearchBackend>) -> Self {
-        self.target = Some(target);
+    pub fn target(mut self, target: impl SearchBackend) -> Self {
+        self.target = Some(Arc::new(target));
         self
     }
 
     /// Where sampled reads are recorded. Without it they are counted in metrics only.
-    pub fn shadow_log(mut self, sink: Arc<dyn ShadowSink>) -> Self {
-        self.sink = sink;
+    pub fn shadow_log(mut self, sink: impl ShadowSink) -> Self {
+        self.sink = Arc::new(sink);
         self
     }
 
     /// Who knows whether writes are under way, so that pairs can be told apart by it.
-    pub fn settlement(mut self, settlement: Arc<dyn Settlement>) -> Self {
-        self.settlement = Some(settlement);
+    pub fn settlement(mut self, settlement: impl Settlement) -> Self {
+        self.settlement = Some(Arc::new(settlement));
         self
     }
 
@@ -227,7 +230,8 @@ impl Worker {
     /// Runs everything until `stop`, then drains: first shadow reads, then what records them.
     pub async fn run(self, stop: CancellationToken) -> Drained {
         let stop_tasks = CancellationToken::new();
-        let tasks = futures_util::future::join_all(self.tasks.into_iter().map(|task| task(stop_tasks.clone())));
+        let tasks = self.tasks.into_iter().map(|task| alone(task, stop_tasks.clone()));
+        let tasks = futures_util::future::join_all(tasks);
         let shadow = async {
             let drained = self.shadow.run(stop.cancelled()).await;
             // All layers may be gone before the program stops; what runs along goes on.
@@ -238,6 +242,14 @@ impl Worker {
         let (drained, _) = tokio::join!(shadow, tasks);
         tracing::info!(finished = drained.finished, abandoned = drained.abandoned, "shadow reads drained");
         drained
+    }
+}
+
+/// Runs a task so that its panic stops nobody else: a broken log must not keep the flags from being followed.
+async fn alone(task: Task, stop: CancellationToken) {
+    if AssertUnwindSafe(async { task(stop).await }).catch_unwind().await.is_err() {
+        telemetry::worker_panicked();
+        tracing::error!("a task that the worker runs along panicked; the others go on without it");
     }
 }
 
@@ -255,3 +267,8 @@ struct NoLog;
 impl ShadowSink for NoLog {
     fn record(&self, _record: ShadowRecord) {}
 }
+
+opaque_debug!(Migration);
+opaque_debug!(MigrationBuilder);
+opaque_debug!(Worker);
+opaque_debug!(ReadsLayer<C>);

@@ -23,6 +23,12 @@ pub const SHADOW_LATENCY_DELTA: &str = "shadow_latency_delta_ms";
 pub const SHADOW_ZERO_RESULTS: &str = "shadow_zero_results_total";
 /// Reads that PostgreSQL was to answer and Meilisearch did. Labels: `reason`.
 pub const READ_FALLBACK: &str = "read_fallback_total";
+/// Reads that nobody answered: PostgreSQL failed and Meilisearch was no longer current. Labels: `reason`.
+pub const READ_REFUSED: &str = "read_refused_total";
+/// Reads during the canary that named no reader, and therefore stayed on Meilisearch.
+pub const CANARY_ANONYMOUS: &str = "canary_anonymous_total";
+/// Futures run along by the worker that panicked.
+pub const WORKER_PANICS: &str = "worker_panics_total";
 /// 1 for the plan in force, 0 for earlier ones. Labels: `phase`, `write_mode`, `read_backend`.
 pub const PLAN_INFO: &str = "plan_info";
 /// Changes of flags that were refused as a whole. Labels: `reason`.
@@ -61,6 +67,9 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     ),
     (SHADOW_ZERO_RESULTS, Kind::Counter, Unit::Count, "Compared pairs in which this side found nothing"),
     (READ_FALLBACK, Kind::Counter, Unit::Count, "Reads that pg was to answer and meili did"),
+    (READ_REFUSED, Kind::Counter, Unit::Count, "Reads that nobody could answer"),
+    (CANARY_ANONYMOUS, Kind::Counter, Unit::Count, "Reads during the canary that named no reader"),
+    (WORKER_PANICS, Kind::Counter, Unit::Count, "Futures run along by the worker that panicked"),
     (PLAN_INFO, Kind::Gauge, Unit::Count, "1 for the plan in force, 0 for earlier ones"),
     (PLAN_REJECTED, Kind::Counter, Unit::Count, "Changes of flags that were refused as a whole"),
     (PLAN_STALE, Kind::Gauge, Unit::Seconds, "How long the flags could not be read; 0 while they can"),
@@ -88,8 +97,6 @@ pub fn describe() {
 pub enum FallbackReason {
     /// PostgreSQL failed.
     Failed(BackendErrorKind),
-    /// The request could not be read, or not carried over.
-    Undecodable,
     /// PostgreSQL has failed so often that it is not asked for now.
     BreakerOpen,
 }
@@ -108,7 +115,6 @@ impl FallbackReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed(kind) => kind.as_str(),
-            Self::Undecodable => "undecodable",
             Self::BreakerOpen => "breaker_open",
         }
     }
@@ -117,6 +123,21 @@ impl FallbackReason {
 /// A read that PostgreSQL was to answer was answered by Meilisearch.
 pub(crate) fn read_fallback(reason: FallbackReason) {
     metrics::counter!(READ_FALLBACK, "reason" => reason.as_str()).increment(1);
+}
+
+/// A read was answered by nobody.
+pub(crate) fn read_refused(kind: BackendErrorKind) {
+    metrics::counter!(READ_REFUSED, "reason" => kind.as_str()).increment(1);
+}
+
+/// A read during the canary named no reader.
+pub(crate) fn canary_anonymous() {
+    metrics::counter!(CANARY_ANONYMOUS).increment(1);
+}
+
+/// A future run along by the worker panicked.
+pub(crate) fn worker_panicked() {
+    metrics::counter!(WORKER_PANICS).increment(1);
 }
 
 /// A sampled read ended, with what was measured if both sides answered.

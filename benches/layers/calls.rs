@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossfade::{error::Side, testing::Records};
+use crossfade::{error::Side, shadow::ShadowPolicy};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::paths::{self, Mode, Path};
+use crate::paths::{self, Mode, Path, Records};
 
 /// A read path under load, with its worker running beside it.
 pub struct Load<P> {
@@ -32,7 +32,9 @@ impl<P: Path> Load<P> {
         let Some(mode) = mode else { return Self { path: Arc::new(P::new(None)), sampled: None, _worker: None } };
         let sides = [Side::Meili, Side::Pg]
             .map(|side| Arc::new(paths::Instant(side, paths::hits())) as Arc<dyn crossfade::backend::SearchBackend>);
-        let (migration, worker) = mode.migration(records.clone(), sides);
+        // Nothing is dropped for lateness or lack of room: that would measure dropping.
+        let policy = ShadowPolicy { queue: 4096, max_queue_wait: Duration::from_secs(60), ..Default::default() };
+        let (migration, worker) = mode.migration(records.clone(), sides, policy);
         let stop = CancellationToken::new();
         tokio::spawn(worker.run(stop.clone()));
         let sampled = (mode == Mode::Sampled).then_some(records);

@@ -1,9 +1,9 @@
-//! What the read layers cost on the response path: `cargo bench --bench layers --all-features`.
+//! What the read layers cost on the response path: `cargo bench --bench layers`.
 //!
 //! Two criterion groups, `reads` (typed, in-memory sides) and `http_reads` (axum route, 6 KB answer), each with the bare
 //! service and the layers off, unsampled and sampled; then `isolation`, p99 under load with a shadow that hangs. It ends
 //! with a table of every figure against its budget, all taken in this run.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, unreachable_pub)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, unreachable_pub, missing_debug_implementations)]
 
 mod calls;
 mod isolation;

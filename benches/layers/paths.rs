@@ -1,6 +1,10 @@
 //! The read paths that are measured: a typed service, and an axum route.
 
-use std::{convert::Infallible, future::Future, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::Future,
+    sync::{Arc, Mutex},
+};
 
 use axum::{Router, body::Body, routing::get};
 use crossfade::{
@@ -11,12 +15,32 @@ use crossfade::{
     migration::{Migration, Worker},
     plan::{Flags, Percent, PlanHandle, WriteMode},
     search::{Hit, SearchHits, SearchQuery},
-    testing::Records,
+    shadow::{ShadowPolicy, ShadowRecord, ShadowSink},
 };
 use futures_util::future::BoxFuture;
 use http::{HeaderName, Request};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+
+/// Keeps what is recorded.
+#[derive(Clone, Default)]
+pub struct Records(Arc<Mutex<Vec<ShadowRecord>>>);
+
+impl Records {
+    pub fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    pub fn taken(&self) -> Vec<ShadowRecord> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl ShadowSink for Records {
+    fn record(&self, record: ShadowRecord) {
+        self.0.lock().unwrap().push(record);
+    }
+}
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mode {
@@ -46,7 +70,12 @@ impl Mode {
         }
     }
 
-    pub fn migration(self, records: Records, sides: [Arc<dyn SearchBackend>; 2]) -> (Migration, Worker) {
+    pub fn migration(
+        self,
+        records: Records,
+        sides: [Arc<dyn SearchBackend>; 2],
+        policy: ShadowPolicy,
+    ) -> (Migration, Worker) {
         let write_mode = if self == Self::Off { WriteMode::MeiliOnly } else { WriteMode::Dual };
         let shadow_sample_rate = match self {
             Self::Off => Percent::ZERO,
@@ -56,13 +85,10 @@ impl Mode {
         };
         let plan = PlanHandle::fixed(Flags { write_mode, shadow_sample_rate, ..Flags::default() });
         let [source, target] = sides;
-        // Nothing is dropped for lateness: on a busy machine that would measure dropping.
-        let wait = std::time::Duration::from_secs(60);
-        let policy = crossfade::shadow::ShadowPolicy { queue: 4096, max_queue_wait: wait, ..Default::default() };
         Migration::builder(plan)
             .source(source)
             .target(target)
-            .shadow_log(Arc::new(records))
+            .shadow_log(records)
             .shadow_policy(policy)
             .build()
             .unwrap()

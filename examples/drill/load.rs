@@ -38,13 +38,15 @@ pub struct Load {
     router: Router,
     queries: Arc<[&'static str]>,
     sent: Arc<AtomicUsize>,
+    succeeded: Arc<AtomicUsize>,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Load {
     pub fn new(router: Router, mut queries: Vec<&'static str>) -> Self {
         queries.shuffle(&mut StdRng::seed_from_u64(SEED));
-        Self { router, queries: queries.into(), sent: Arc::default(), seen: Arc::default() }
+        let queries = queries.into();
+        Self { router, queries, sent: Arc::default(), succeeded: Arc::default(), seen: Arc::default() }
     }
 
     /// Asks `rate` times a second until `stop`; then waits for the answers that are still on the way.
@@ -71,6 +73,7 @@ impl Load {
         let (ok, from_pg) = (response.status().is_success(), response.headers().contains_key(ANSWERED_BY));
         let ok = ok && response.into_body().collect().await.is_ok();
         let now = Instant::now();
+        self.succeeded.fetch_add(usize::from(ok), Ordering::Relaxed);
         self.note(|seen| {
             seen.requests += 1;
             seen.failed += u64::from(!ok);
@@ -84,6 +87,12 @@ impl Load {
 
     fn note(&self, note: impl FnOnce(&mut Seen)) {
         note(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Requests sent from the beginning to the end, and those of them that were not answered well.
+    pub fn totals(&self) -> (usize, usize) {
+        let sent = self.sent.load(Ordering::Relaxed);
+        (sent, sent.saturating_sub(self.succeeded.load(Ordering::Relaxed)))
     }
 
     /// What was seen since the last time.

@@ -65,16 +65,16 @@ pub fn text(walked: &Walked, report: &Report, recorded: Option<u64>) -> String {
         "\n{report}\ncompared with    {}\nrequests         {} in all, {} failed\n\
          rollback         {rollback} ms from the change of the flag to the last answer from pg",
         reference(recorded),
-        walked.requests(),
-        walked.failed(),
+        walked.requests,
+        walked.failed,
     )
 }
 
 pub fn json(walked: &Walked, report: &Report, recorded: Option<u64>) -> Value {
     let outcomes = report.overall.outcomes.iter().map(|(outcome, count)| (outcome.clone(), json!(count.stored)));
     json!({
-        "requests": walked.requests(),
-        "failed_requests": walked.failed(),
+        "requests": walked.requests,
+        "failed_requests": walked.failed,
         "shadow_outcomes": outcomes.collect::<serde_json::Map<_, _>>(),
         "overlap_at_10": report.overall.compared.overlap_at_10,
         "latency_ms": report.overall.compared.latency_ms,

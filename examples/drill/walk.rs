@@ -30,6 +30,9 @@ pub struct Walked {
     pub started: Timestamp,
     pub phases: Vec<Stretch>,
     pub rollback: Rollback,
+    /// All that were sent, also those between the phases.
+    pub requests: usize,
+    pub failed: usize,
 }
 
 /// One phase.
@@ -66,6 +69,8 @@ const STEPS: &[(&str, &Settings, Phase)] = &[
 ];
 
 const OPERATOR: &str = "drill";
+/// A later answer from PostgreSQL than this means that the rollback has failed.
+const ROLLBACK_LIMIT: Duration = Duration::from_secs(1);
 /// Requests a second while the rollback is measured.
 const CROWD: u32 = 300;
 
@@ -91,7 +96,8 @@ impl Walk<'_> {
         phases.push(after);
         stop.cancel();
         readers.await?;
-        Ok(Walked { started, phases, rollback })
+        let (requests, failed) = load.totals();
+        Ok(Walked { started, phases, rollback, requests, failed })
     }
 
     /// Waits until the plan shows the flags.
@@ -132,19 +138,13 @@ impl Walk<'_> {
         progress.run("rollback", self.options.phase).await;
         let seen = load.take();
         let last = seen.last_from_pg.unwrap_or(changed);
-        let stretch = Stretch::of("rollback", self.plan.load().phase(), seen);
+        let phase = self.plan.load().phase();
+        if phase != Phase::Shadow || last > changed + ROLLBACK_LIMIT {
+            return Err(format!("the rollback did not take effect: the service is in {phase}").into());
+        }
+        let stretch = Stretch::of("rollback", phase, seen);
         progress.step(&stretch.to_string());
         Ok((Rollback { to_last_pg_answer: last.saturating_duration_since(changed) }, stretch))
-    }
-}
-
-impl Walked {
-    pub fn failed(&self) -> u64 {
-        self.phases.iter().map(|stretch| stretch.failed).sum()
-    }
-
-    pub fn requests(&self) -> u64 {
-        self.phases.iter().map(|stretch| stretch.requests).sum()
     }
 }
 

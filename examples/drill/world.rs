@@ -110,6 +110,7 @@ impl World {
             database_url: self.database.url().to_owned(),
             index: self.index.clone(),
             flag_file: None,
+            last_good: None,
         }
     }
 

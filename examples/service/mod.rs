@@ -5,7 +5,7 @@
 
 mod movies;
 
-use std::{error::Error, path::PathBuf, sync::Arc};
+use std::{error::Error, path::PathBuf, time::Duration};
 
 use axum::{Router, routing::get};
 use crossfade::{
@@ -19,7 +19,7 @@ use crossfade::{
     store::{DEFAULT_SCHEMA, ShadowLog, ShadowLogOptions, Store},
     telemetry,
 };
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_http::trace::TraceLayer;
 
@@ -32,6 +32,8 @@ pub struct Config {
     pub index: String,
     /// Flags that win over the table: the rollback that needs no database.
     pub flag_file: Option<PathBuf>,
+    /// Where the last good plan is kept, for a restart while the database is down.
+    pub last_good: Option<PathBuf>,
 }
 
 /// The service, ready to be served.
@@ -46,6 +48,9 @@ pub struct Service {
 pub const ANSWERED_BY: HeaderName = HeaderName::from_static("x-answered-by");
 
 pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sync>> {
+    // First, so that it hears of the plan the service starts with.
+    let metrics = install_metrics()?;
+
     // The service as it was: a search client, and a handler.
     let movies = movies::Movies::new(&config.meili_url, &config.meili_key, &config.index)?;
     let search = get(movies::search).with_state(movies);
@@ -58,17 +63,26 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
     if let Some(path) = &config.flag_file {
         flagging = flagging.file(FlagFile::new(path));
     }
+    if let Some(path) = &config.last_good {
+        flagging = flagging.last_good(path);
+    }
     let (plan, watcher) = PlanHandle::watch(flagging).await;
     let (log, writer) = ShadowLog::new(&store, ShadowLogOptions::default());
 
     // The migration.
+    let upkeep = metrics.clone();
     let (migration, worker) = Migration::builder(plan.clone())
-        .source(Arc::new(meili.clone()))
-        .target(Arc::new(postgres))
-        .settlement(Arc::new(MeiliSettlement::new(meili)))
-        .shadow_log(Arc::new(log))
+        .source(meili.clone())
+        .target(postgres)
+        .settlement(MeiliSettlement::new(meili))
+        .shadow_log(log)
         .run_along(|stop| watcher.run(stop))
         .run_along(|stop| writer.run(stop))
+        .run_along(|stop| async move {
+            while stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await.is_some() {
+                upkeep.run_upkeep();
+            }
+        })
         .build()?;
     let codec = codec::json_search("/items/*/id")
         .user(HeaderName::from_static("x-user-id"))
@@ -76,10 +90,9 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
         .adjust(movies::filter)
         .respond(movies::respond)
         .build()
-        .mark_pg(ANSWERED_BY);
+        .pg_header(ANSWERED_BY, HeaderValue::from_static("pg"));
     let search = search.layer(migration.http_reads(codec).endpoint("GET /v1/search"));
 
-    let metrics = install_metrics()?;
     let router = Router::new()
         .route("/v1/search", search)
         .route("/metrics", get(move || std::future::ready(metrics.render())))

@@ -3,13 +3,13 @@
 //! A service that has its own tables and SQL implements [`SearchBackend`] and hands that to
 //! the migration instead of the PostgreSQL index of this crate.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
-use tokio::time::Instant;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    error::{BackendError, Side},
+    error::{BackendError, BackendErrorKind, Side},
     search::{SearchHits, SearchQuery},
 };
 
@@ -35,6 +35,36 @@ pub trait SearchBackend: Send + Sync + 'static {
     /// cannot starve the reads that users wait for. `None` (the default) shares everything.
     fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
         None
+    }
+}
+
+/// Asks a side within a deadline; a panic is a failure like others.
+pub(crate) async fn ask(
+    backend: &dyn SearchBackend,
+    query: &SearchQuery,
+    deadline: Duration,
+) -> Result<SearchHits, BackendError> {
+    let failed = |kind| BackendError::new(backend.side(), kind, "answering a read");
+    // The call itself is inside too: it may panic before there is a future.
+    let search = AssertUnwindSafe(async { backend.search(query).await }).catch_unwind();
+    match timeout(deadline, search).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_panic)) => Err(failed(BackendErrorKind::Panic)),
+        Err(_elapsed) => Err(failed(BackendErrorKind::Timeout)),
+    }
+}
+
+impl<B: SearchBackend + ?Sized> SearchBackend for Arc<B> {
+    fn side(&self) -> Side {
+        (**self).side()
+    }
+
+    fn search<'a>(&'a self, query: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>> {
+        (**self).search(query)
+    }
+
+    fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
+        (**self).isolated()
     }
 }
 

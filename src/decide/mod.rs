@@ -7,6 +7,8 @@
 //! While every reader is answered by Meilisearch and the request is not sampled, that is all: one load, and one random
 //! number if the sample rate is not 0. Only otherwise is the request looked into ([`Codec::prepare`]).
 //!
+//! A request counts as sampled once it could be read: one whose body never arrives was never a read.
+//!
 //! The sample is drawn at random per request; the canary is a hash of the reader under a fixed salt. Neither depends on
 //! the other.
 //!

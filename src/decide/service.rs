@@ -10,7 +10,7 @@ use tower::Service;
 use super::{DecideFuture, DecideLayer, Decided, future::Preparing};
 use crate::{
     breaker::Admission,
-    codec::Codec,
+    codec::{Codec, CodecError},
     error::Side,
     plan::{Percent, Plan},
     telemetry::{self, FallbackReason},
@@ -38,15 +38,26 @@ impl<C> DecideLayer<C> {
     {
         let side = plan.answers_all().unwrap_or_else(|| {
             let reader = self.codec.reader(request);
+            if reader.is_none() {
+                telemetry::canary_anonymous();
+            }
             plan.answers(reader.map(|reader| Percent::bucket(&self.salt, &reader)))
         });
-        // Without a current Meilisearch there is nothing to protect the reader with: ask PostgreSQL even so.
-        let protected = side == Side::Pg && plan.meili_is_current();
-        if protected && self.breaker.admit(Instant::now()) == Admission::Open {
+        if side == Side::Meili {
+            return side;
+        }
+        let question = self.codec.question(request);
+        if matches!(question, Err(CodecError::NotASearch)) {
+            return Side::Meili;
+        }
+        // Without a current Meilisearch there is nothing to protect the reader with: PostgreSQL is asked even so. What
+        // cannot be read will not be asked, and must not use up a probe.
+        let guarded = question.is_ok() && plan.meili_is_current();
+        if guarded && self.breaker.admit(Instant::now()) == Admission::Open {
             telemetry::read_fallback(FallbackReason::BreakerOpen);
             return Side::Meili;
         }
-        side
+        Side::Pg
     }
 }
 

@@ -18,8 +18,10 @@ use crate::codec::{CodecError, Observed, Observer};
 pub enum CapturedBody {
     /// All of it.
     Whole(Bytes),
-    /// It is over the limit (or broke off): the inner service gets it as it comes.
+    /// It is over the limit: the inner service gets it as it comes.
     TooLarge,
+    /// The connection broke: the inner service gets what had come, then the error.
+    Broken,
 }
 
 /// Reads a body up to `limit` bytes and puts it back. Over the limit, or when the connection breaks, the inner service
@@ -47,7 +49,8 @@ pub(super) async fn capture(request: Request<Body>, limit: usize) -> Request<Bod
     };
     let captured = match ended {
         None => CapturedBody::Whole(join(read.iter().filter_map(Frame::data_ref).cloned().collect())),
-        Some(_) => CapturedBody::TooLarge,
+        Some(Ok(())) => CapturedBody::TooLarge,
+        Some(Err(_)) => CapturedBody::Broken,
     };
     let body = match (&captured, ended) {
         // The common case, and one frame as before: the handler reads it without copying.
@@ -113,7 +116,7 @@ impl http_body::Body for Replayed {
 pin_project! {
     /// A response body that passes unchanged, while its pieces (reference counts, not copies) are kept up to a limit. At
     /// its end they are reported; if the client goes away before, that is.
-    pub struct Tee {
+    pub(super) struct Tee {
         #[pin]
         inner: Body,
         watch: Watch,
@@ -121,9 +124,9 @@ pin_project! {
 
     impl PinnedDrop for Tee {
         fn drop(this: Pin<&mut Self>) {
-            // hyper does not poll a body again once its announced length has gone out.
+            // hyper does not poll a body again once it says that it has ended.
             let this = this.project();
-            if this.inner.is_end_stream() || this.inner.size_hint().exact() == Some(0) {
+            if this.inner.is_end_stream() || this.watch.missing == Some(0) {
                 this.watch.finish();
             }
         }
@@ -134,12 +137,16 @@ struct Watch {
     observer: Option<Observer<Vec<Bytes>>>,
     pieces: Vec<Bytes>,
     room: usize,
+    /// What is still to come of an announced length.
+    missing: Option<u64>,
 }
 
 impl Tee {
-    /// Watches `inner`, keeping at most `limit` bytes of it.
-    pub fn new(inner: Body, limit: usize, observer: Observer<Vec<Bytes>>) -> Self {
-        Self { inner, watch: Watch { observer: Some(observer), pieces: Vec::new(), room: limit } }
+    /// Watches `inner`, keeping at most `limit` bytes of it. `announced` is the length in the response's header, after
+    /// which hyper polls no further.
+    pub(super) fn new(inner: Body, announced: Option<u64>, limit: usize, observer: Observer<Vec<Bytes>>) -> Self {
+        let watch = Watch { observer: Some(observer), pieces: Vec::new(), room: limit, missing: announced };
+        Self { inner, watch }
     }
 }
 
@@ -148,12 +155,16 @@ impl Watch {
         if self.observer.is_none() {
             return;
         }
-        match self.room.checked_sub(piece.len()) {
-            Some(room) => {
-                self.room = room;
-                self.pieces.push(piece.clone());
+        let Some(room) = self.room.checked_sub(piece.len()) else {
+            return self.report(Observed::Unreadable(CodecError::TooLarge));
+        };
+        self.room = room;
+        self.pieces.push(piece.clone());
+        if let Some(missing) = &mut self.missing {
+            *missing = missing.saturating_sub(piece.len() as u64);
+            if *missing == 0 {
+                self.finish();
             }
-            None => self.report(Observed::Unreadable(CodecError::TooLarge)),
         }
     }
 
@@ -178,11 +189,11 @@ impl http_body::Body for Tee {
         let mut this = self.project();
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
         match &frame {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    this.watch.keep(data);
-                }
-            }
+            Some(Ok(frame)) => match frame.data_ref() {
+                Some(data) => this.watch.keep(data),
+                // Trailers are the end.
+                None => this.watch.finish(),
+            },
             Some(Err(_)) => this.watch.report(Observed::Failed),
             None => this.watch.finish(),
         }

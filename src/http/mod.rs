@@ -1,10 +1,11 @@
 //! The layers on HTTP routes: codecs for JSON search routes, on axum's body type.
 //!
-//! Put the layers *inside* whatever decides who may search (authentication, rate limits): a read that PostgreSQL answers
-//! never reaches the handler. Put them *inside* compression as well: a compressed answer cannot be compared and is
+//! **A read that PostgreSQL answers never reaches the handler, and its extractors do not run.** Whatever decides who may
+//! search must therefore be a middleware *outside* the layers (authentication, rate limits); a check in an extractor can
+//! be repeated with [`allow`](codec::HttpCodec::allow). Put them *inside* compression as well: a compressed answer cannot be compared and is
 //! counted as `dropped_undecodable`.
 
 mod body;
 pub mod codec;
 
-pub use body::{CapturedBody, Tee};
+pub use body::CapturedBody;

@@ -62,9 +62,14 @@ impl LastGood {
         let table = self.table.as_ref().and_then(|table| {
             Some(Table { set: FlagSet::parse(&table.flags).ok()?, target_stale: table.target_stale })
         });
-        let (mode_from_file, mark_pending) = (self.mode_from_file, self.mark_pending);
         super::rules::check(&plan).ok()?;
-        Some((Decision { plan, mode_from_file, mark_pending }, table))
+        let decision = Decision {
+            plan,
+            mode_from_file: self.mode_from_file,
+            mark_pending: self.mark_pending,
+            without_table: table.is_none(),
+        };
+        Some((decision, table))
     }
 
     /// Replaces the file in one step: a reader sees the old or the new one, whatever happens in between.

@@ -30,6 +30,8 @@ pub(super) struct Decision {
     pub(super) mode_from_file: bool,
     /// See [`Inputs::mark_pending`].
     pub(super) mark_pending: bool,
+    /// The table had not been read: the flags that no file sets were the defaults.
+    pub(super) without_table: bool,
 }
 
 impl Inputs {
@@ -44,9 +46,13 @@ impl Inputs {
         if self.file.write_mode == Some(WriteMode::MeiliOnly) && self.file.read_backend.is_none() {
             proposed.read_backend = ReadBackend::Meili;
         }
+        let missed = in_force.is_some_and(|decision| self.missed_writes(decision, base));
+        if missed {
+            proposed.read_backend = ReadBackend::Meili;
+        }
         let old = Plan {
             flags: in_force.map_or(base, |decision| decision.plan.flags),
-            target_stale: self.is_stale(in_force),
+            target_stale: self.is_stale(in_force) || missed,
             version: 0,
         };
         let mode_from_file = self.file.write_mode.is_some();
@@ -63,10 +69,13 @@ impl Inputs {
         } else {
             rules::change(&old, proposed)?
         };
+        // The table has marked the brakes that it made itself, and may have been cleared since.
+        let braked = !judged_elsewhere && rules::is_brake(old.flags.write_mode, plan.flags.write_mode);
         let known_to_table = self.table.is_some_and(|table| table.target_stale);
-        let mark_pending = self.has_table && !known_to_table && (self.mark_pending || self.brake_by_file(&old));
+        let mark_pending =
+            self.has_table && !known_to_table && (self.mark_pending || braked || missed || self.brake_by_file(&old));
         plan.target_stale |= mark_pending;
-        Ok(Decision { plan, mode_from_file, mark_pending })
+        Ok(Decision { plan, mode_from_file, mark_pending, without_table: self.table.is_none() })
     }
 
     fn is_stale(&self, in_force: Option<&Decision>) -> bool {
@@ -75,6 +84,15 @@ impl Inputs {
             None => in_force.is_some_and(|decision| decision.plan.target_stale),
         };
         known || self.mark_pending
+    }
+
+    /// Whether the target has missed writes because the table could not be read: it wanted both sides written while
+    /// the defaults were in force. (Had it wanted `pg_only`, no mark could help: nothing but PostgreSQL may be read.)
+    fn missed_writes(&self, in_force: &Decision, base: Flags) -> bool {
+        in_force.without_table
+            && self.table.is_some_and(|table| !table.target_stale)
+            && in_force.plan.flags.write_mode == WriteMode::MeiliOnly
+            && base.write_mode == WriteMode::Dual
     }
 
     /// As long as the file holds back writes that the table wants on both sides, the target misses them.
@@ -151,9 +169,53 @@ mod tests {
         let overridden = Decision {
             plan: Plan::new(set(pg_only).over(Flags::default())),
             mode_from_file: true,
-            mark_pending: false,
+            ..Decision::default()
         };
         assert_eq!(table(&[]).decide(Some(&overridden)).unwrap_err().rule(), Rule::OneStep);
+    }
+
+    #[test]
+    fn the_end_of_an_override_that_wrote_both_sides_marks_the_target_until_the_table_knows() {
+        let mut inputs = table(&[]);
+        inputs.file = set(&[("search_write_mode", "dual")]);
+        let dual = inputs.decide(None).unwrap();
+        inputs.file = FlagSet::default();
+        let mut braked = inputs.decide(Some(&dual)).unwrap();
+        // The next poll says once more that the table has no mark.
+        for _ in 0..2 {
+            assert_eq!(
+                (braked.plan.phase(), braked.plan.target_stale, braked.mark_pending),
+                (Phase::SourceOnly, true, true)
+            );
+            inputs.mark_pending = braked.mark_pending;
+            braked = inputs.decide(Some(&braked)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_brake_in_the_table_that_has_been_cleared_already_is_not_marked_again() {
+        let dual = table(&[("search_write_mode", "dual")]).decide(None).unwrap();
+        let cleared = table(&[]).decide(Some(&dual)).unwrap();
+        assert_eq!((cleared.plan.target_stale, cleared.mark_pending), (false, false));
+    }
+
+    #[test]
+    fn what_was_missed_while_the_table_was_away_marks_the_target() {
+        let away = Inputs { has_table: true, ..Inputs::default() };
+        let defaults = away.decide(None).unwrap();
+        assert_eq!(defaults.plan.phase(), Phase::SourceOnly);
+
+        let back = table(PRIMARY).decide(Some(&defaults)).unwrap();
+        assert_eq!((back.plan.phase(), back.plan.target_stale, back.mark_pending), (Phase::DualWrite, true, true));
+
+        // Nothing was missed where the table wants nothing else, or knows.
+        assert!(!table(&[]).decide(Some(&defaults)).unwrap().mark_pending);
+        let mut knows = table(&[("search_write_mode", "dual")]);
+        knows.table = knows.table.map(|table| Table { target_stale: true, ..table });
+        assert!(!knows.decide(Some(&defaults)).unwrap().mark_pending);
+        // Nor where the file kept both sides written.
+        let by_file = Inputs { file: set(PRIMARY), ..away }.decide(None).unwrap();
+        assert_eq!(table(PRIMARY).decide(Some(&by_file)).unwrap().plan.phase(), Phase::TargetPrimary);
     }
 
     #[test]

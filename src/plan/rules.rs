@@ -90,6 +90,17 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
 }
 
 impl Rule {
+    const ALL: [Self; 8] = [
+        Self::UnknownFlag,
+        Self::BadValue,
+        Self::Malformed,
+        Self::OneStep,
+        Self::PgReadsNeedPgWrites,
+        Self::MeiliReadsNeedMeiliWrites,
+        Self::PgOnlyNeedsAllReaders,
+        Self::TargetStale,
+    ];
+
     /// The name of labels and messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -140,6 +151,13 @@ impl Refusal {
 
     pub(super) fn malformed(message: impl fmt::Display) -> Self {
         Self { rule: Rule::Malformed, message: message.to_string() }
+    }
+
+    /// A refusal of the database: the name of the rule, and its message, which begins with that name.
+    pub(crate) fn of_database(rule: &str, message: &str) -> Option<Self> {
+        let rule = Rule::ALL.into_iter().find(|known| known.name() == rule)?;
+        let message = message.strip_prefix(rule.name())?.strip_prefix(": ")?;
+        Some(Self { rule, message: message.to_owned() })
     }
 
     /// Which rule refused.

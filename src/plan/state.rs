@@ -17,6 +17,8 @@ pub(super) type Reading = Result<FlagReading, FlagSourceError>;
 pub(super) enum News {
     /// What the table said, and whether it was told to keep the stale mark just before.
     Table { said: Result<FlagReading, Refusal>, marked: bool },
+    /// The table may not keep the stale mark now.
+    NotMarked(Refusal),
     /// What the file said.
     File(Result<FlagReading, Refusal>),
 }
@@ -38,6 +40,7 @@ pub(super) struct State {
 struct Refused {
     table: Option<Refusal>,
     file: Option<Refusal>,
+    mark: Option<Refusal>,
     merge: Option<Refusal>,
 }
 
@@ -90,6 +93,9 @@ impl State {
     pub(super) async fn take(&mut self, news: News) {
         match news {
             News::Table { said, marked } => self.take_table(said, marked),
+            News::NotMarked(refusal) => {
+                let _: Option<()> = told_once(&mut self.refused.mark, Err(refusal), "the stale mark in the table");
+            }
             News::File(said) => self.take_file(said),
         }
         self.settle();
@@ -98,7 +104,10 @@ impl State {
 
     fn take_table(&mut self, reading: Result<FlagReading, Refusal>, marked: bool) {
         // The mark and its reading come together, so that there is no moment without it.
-        self.inputs.mark_pending &= !marked;
+        if marked {
+            self.inputs.mark_pending = false;
+            self.refused.mark = None;
+        }
         let parsed = reading
             .and_then(|reading| Ok(Table { set: FlagSet::parse(&reading.texts)?, target_stale: reading.target_stale }));
         if let Some(table) = told_once(&mut self.refused.table, parsed, "the flag table") {
@@ -191,7 +200,7 @@ fn told_once<T>(last: &mut Option<Refusal>, outcome: Result<T, Refusal>, of: &'s
         Err(refusal) => {
             if last.as_ref() != Some(&refusal) {
                 telemetry::plan_rejected(refusal.rule());
-                tracing::warn!(%refusal, "{of} were refused; the last good plan stays");
+                tracing::warn!(%refusal, "refused: {of}; the last good plan stays");
                 *last = Some(refusal);
             }
             None

@@ -12,7 +12,7 @@ use super::{
     FlagFile, FlagReading, FlagSource, FlagSourceError, PlanHandle, Refusal,
     state::{News, Reading, State},
 };
-use crate::telemetry;
+use crate::{opaque::opaque_debug, telemetry};
 
 /// Where the flags are: a table, a file, or both.
 #[derive(Default)]
@@ -114,8 +114,19 @@ async fn follow_table(
     let mut last_read = Instant::now();
     loop {
         let wanted = *mark_wanted.borrow_and_update();
-        let marked =
-            wanted && source.mark_stale().await.inspect_err(|error| tracing::debug!(%error, "no mark")).is_ok();
+        let marked = match if wanted { source.mark_stale().await.map(|()| true) } else { Ok(false) } {
+            Ok(marked) => marked,
+            Err(FlagSourceError::Refused(refusal)) => {
+                if news.send(News::NotMarked(refusal)).await.is_err() {
+                    return;
+                }
+                false
+            }
+            Err(FlagSourceError::Unreachable(error)) => {
+                tracing::debug!(%error, "the table cannot be told that the target is stale");
+                false
+            }
+        };
         match answered(source.read().await) {
             Some(said) => {
                 last_read = Instant::now();
@@ -156,3 +167,6 @@ fn answered(reading: Reading) -> Option<Result<FlagReading, Refusal>> {
         }
     }
 }
+
+opaque_debug!(Flagging);
+opaque_debug!(PlanWatcher);

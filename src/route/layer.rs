@@ -2,22 +2,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tower::Layer;
 
-use super::Route;
+use super::{Route, target::Target};
 use crate::{backend::SearchBackend, breaker::Breaker};
 
 /// Applies [`Route`] to the service that asks Meilisearch.
 #[derive(Clone)]
 pub struct RouteLayer<C> {
     pub(super) target: Target<C>,
-}
-
-/// What it takes to ask PostgreSQL.
-#[derive(Clone)]
-pub(super) struct Target<C> {
-    pub(super) codec: C,
-    pub(super) backend: Arc<dyn SearchBackend>,
-    pub(super) breaker: Arc<Breaker>,
-    pub(super) deadline: Duration,
 }
 
 impl<C> RouteLayer<C> {

@@ -62,6 +62,7 @@
 mod future;
 mod layer;
 mod service;
+mod target;
 
 pub use future::RouteFuture;
 pub use layer::RouteLayer;

@@ -1,19 +1,17 @@
 use std::{
-    panic::AssertUnwindSafe,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use futures_util::{FutureExt, TryFutureExt};
-use tokio::time::{Instant, timeout};
 use tower::{Service, ServiceExt};
 
-use super::{RouteFuture, layer::Target};
+use super::{RouteFuture, target::Target};
 use crate::{
-    codec::{Codec, CodecError, Refuse},
+    codec::{Codec, Refuse},
     decide::{Answered, Decided},
-    error::{BackendError, BackendErrorKind, Side},
-    search::SearchQuery,
+    error::Side,
+    opaque::opaque_debug,
     telemetry::{self, FallbackReason},
 };
 
@@ -63,22 +61,18 @@ where
             };
         }
         let target = self.target.clone();
-        let codec = &target.codec;
-        let query = codec.question(&decided.request).and_then(|question| codec.decode(question));
+        let query = target.read(&decided.request);
         RouteFuture::boxed(Box::pin(async move {
-            let failure = match target.answer::<Req, S::Response>(query).await {
+            let failure = match target.answer(query).await {
                 Ok(response) => return Ok(Answered { by: Side::Pg, response }),
                 Err(failure) => failure,
             };
-            match failure {
-                Failure::NotASearch => {}
-                failure if decided.plan.meili_is_current() => telemetry::read_fallback(failure.reason()),
-                failure => {
-                    return target
-                        .codec
-                        .refuse(failure.into_error())
-                        .map(|response| Answered { by: Side::Pg, response });
+            if let Some(failure) = failure.into_error() {
+                if !decided.plan.meili_is_current() {
+                    telemetry::read_refused(failure.kind());
+                    return target.codec.refuse(failure).map(|response| Answered { by: Side::Pg, response });
                 }
+                telemetry::read_fallback(FallbackReason::Failed(failure.kind()));
             }
             let response = inner.oneshot(decided.request).await?;
             Ok(Answered { by: Side::Meili, response })
@@ -86,71 +80,4 @@ where
     }
 }
 
-/// Why PostgreSQL did not answer.
-enum Failure {
-    NotASearch,
-    Codec(CodecError),
-    Backend(BackendError),
-}
-
-impl<C> Target<C> {
-    async fn answer<Req, Res>(&self, query: Result<SearchQuery, CodecError>) -> Result<Res, Failure>
-    where
-        C: Codec<Req, Res>,
-    {
-        let query = query?;
-        let failed = |kind| BackendError::new(Side::Pg, kind, "answering a read");
-        let started = Instant::now();
-        let search = AssertUnwindSafe(async { self.backend.search(&query).await }).catch_unwind();
-        let answer = match timeout(self.deadline, search).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_panic)) => Err(failed(BackendErrorKind::Panic)),
-            Err(_elapsed) => Err(failed(BackendErrorKind::Timeout)),
-        };
-        match answer {
-            Ok(hits) => {
-                self.breaker.succeeded();
-                Ok(self.codec.encode(&query, hits, started.elapsed()))
-            }
-            Err(error) => {
-                if error.kind().is_outage() && self.breaker.failed(Instant::now()) {
-                    tracing::warn!(%error, "reads go to meili until pg has recovered");
-                }
-                Err(Failure::Backend(error))
-            }
-        }
-    }
-}
-
-impl Failure {
-    fn reason(&self) -> FallbackReason {
-        match self {
-            Self::Codec(CodecError::Unsupported(_)) => FallbackReason::Failed(BackendErrorKind::Unsupported),
-            Self::Codec(_) | Self::NotASearch => FallbackReason::Undecodable,
-            Self::Backend(error) => FallbackReason::Failed(error.kind()),
-        }
-    }
-
-    fn into_error(self) -> BackendError {
-        match self {
-            Self::Backend(error) => error,
-            Self::NotASearch => BackendError::new(Side::Pg, BackendErrorKind::InvalidQuery, "reading the request"),
-            Self::Codec(error) => {
-                let kind = match error {
-                    CodecError::Unsupported(_) => BackendErrorKind::Unsupported,
-                    _ => BackendErrorKind::InvalidQuery,
-                };
-                BackendError::new(Side::Pg, kind, "reading the request").caused_by(error)
-            }
-        }
-    }
-}
-
-impl From<CodecError> for Failure {
-    fn from(error: CodecError) -> Self {
-        match error {
-            CodecError::NotASearch => Self::NotASearch,
-            error => Self::Codec(error),
-        }
-    }
-}
+opaque_debug!(Route<S, C>);

@@ -4,7 +4,10 @@ use tokio::sync::mpsc;
 use tower::Layer;
 
 use super::{Shadow, ShadowPolicy, ShadowSink, ShadowWorker, pair::Job, worker::Sides};
-use crate::backend::{SearchBackend, Settlement};
+use crate::{
+    backend::{SearchBackend, Settlement},
+    opaque::opaque_debug,
+};
 
 /// Where sampled reads are sent: the sending half of a worker's queue. Cloning is a reference count.
 #[derive(Clone)]
@@ -60,3 +63,6 @@ impl<S, C: Clone> Layer<S> for ShadowLayer<C> {
         Shadow { inner, layer: Arc::new(self.clone()) }
     }
 }
+
+opaque_debug!(ShadowQueue);
+opaque_debug!(ShadowLayer<C>);

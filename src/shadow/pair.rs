@@ -1,18 +1,18 @@
 //! A sampled read on its way to the worker, and how it is asked and compared there.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, timeout};
 
 use super::{Outcome, ticket::Ticket, worker::Sides};
 use crate::{
-    backend::SearchBackend,
+    backend::ask,
     codec::{Codec, CodecError, Observation, Observed},
     document::DocumentId,
-    error::{BackendError, BackendErrorKind},
+    error::BackendErrorKind,
     relevance,
-    search::{SearchHits, SearchQuery},
+    search::SearchQuery,
 };
 
 /// A sampled read. What the codec kept is behind one box, so that one worker serves routes of every kind.
@@ -110,7 +110,10 @@ impl Job {
         });
         let Some(other) = other else { return };
 
-        let shadow = ask(sides.get(other), &query, deadlines.shadow);
+        let shadow = async {
+            let started = Instant::now();
+            (ask(sides.get(other), &query, deadlines.shadow).await, started.elapsed())
+        };
         let primary = timeout(deadlines.primary, kept.primary());
         let ((shadow, shadow_latency), primary) = tokio::join!(shadow, primary);
         // Asked when both have answered, about all the time since the read came in.
@@ -154,29 +157,12 @@ impl Job {
     }
 }
 
-/// Asks one side, with a deadline; a panic is an error like others.
-async fn ask(
-    backend: &dyn SearchBackend,
-    query: &SearchQuery,
-    deadline: Duration,
-) -> (Result<SearchHits, BackendError>, Duration) {
-    let started = Instant::now();
-    let failed = |kind| BackendError::new(backend.side(), kind, "answering a shadow read");
-    // The call itself is inside too: it may panic before there is a future.
-    let search = AssertUnwindSafe(async { backend.search(query).await }).catch_unwind();
-    let answer = match timeout(deadline, search).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_panic)) => Err(failed(BackendErrorKind::Panic)),
-        Err(_elapsed) => Err(failed(BackendErrorKind::Timeout)),
-    };
-    (answer, started.elapsed())
-}
-
 pub(super) fn unread(error: &CodecError) -> Outcome {
     match error {
         CodecError::TooLarge => Outcome::DroppedBodyTooLarge,
+        CodecError::Broken => Outcome::DroppedCancelled,
         CodecError::Malformed(_) | CodecError::NotASearch => Outcome::DroppedUndecodable,
-        CodecError::Unsupported(_) => Outcome::DroppedUnsupported,
+        CodecError::Unsupported(_) | CodecError::Forbidden => Outcome::DroppedUnsupported,
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     codec::{Codec, CodecError, Observer},
     decide::{Answered, Decided},
+    opaque::opaque_debug,
 };
 
 /// Sends sampled reads to the other side as well, see the [module](super).
@@ -112,3 +113,5 @@ where
         }
     }
 }
+
+opaque_debug!(Shadow<S, C>);

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     backend::{SearchBackend, Settlement},
     error::Side,
+    opaque::opaque_debug,
     search::SearchQuery,
 };
 
@@ -101,3 +102,5 @@ impl Sides {
 
 /// Knowing is worth less than comparing in time.
 const SETTLEMENT_DEADLINE: Duration = Duration::from_millis(250);
+
+opaque_debug!(ShadowWorker);

@@ -1,6 +1,10 @@
 //! What can go wrong with the control tables. No message holds a URL, so none holds a password.
 
-use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError};
+use std::fmt;
+
+use sqlx::{FromRow, error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError};
+
+use crate::plan::{FlagSourceError, Refusal};
 
 /// A control table could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,17 @@ pub enum StoreError {
         /// Rule, meaning and advice.
         message: String,
     },
+    /// Another session holds what the change needs, in a transaction that has not ended.
+    #[error(
+        "the flags are locked while {doing}: {blocker} has changed them and not committed; end that transaction \
+         (`SELECT pg_terminate_backend(<pid>)`). To roll back now, without the database, set the flag in the flag file"
+    )]
+    Locked {
+        /// What was being done.
+        doing: &'static str,
+        /// Who holds it, as far as it can be seen.
+        blocker: Blocker,
+    },
     /// The tables could not be brought up to date.
     #[error("the control tables could not be brought up to date: {0}")]
     Migration(#[source] MigrateError),
@@ -45,8 +60,34 @@ pub enum StoreError {
     },
 }
 
+/// A session that holds a lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Blocker {
+    /// The process of the server that serves it; `None` when it could not be seen.
+    pub pid: Option<i32>,
+    /// The role it logged in with.
+    pub role: Option<String>,
+    /// What it calls itself: `psql`, for instance.
+    pub application: Option<String>,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(pid) = self.pid else { return f.write_str("another session") };
+        write!(f, "the session with pid {pid}")?;
+        match (&self.role, self.application.as_deref()) {
+            (Some(role), None | Some("")) => write!(f, " (role {role})"),
+            (Some(role), Some(application)) => write!(f, " (role {role}, application {application})"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
 /// SQLSTATE of a relation or a function that does not exist.
 const MISSING: [&str; 2] = ["42P01", "42883"];
+
+/// SQLSTATE of a lock that was not given in time.
+const LOCK_TIMEOUT: &str = "55P03";
 
 impl StoreError {
     /// Sorts an error of sqlx; `doing` completes "while …".
@@ -56,7 +97,7 @@ impl StoreError {
                 Self::Unreachable { doing, source }
             }
             sqlx::Error::Database(error) if is_down(error.as_ref()) => Self::Unreachable { doing, source },
-            sqlx::Error::Database(error) => match Self::of_database(error.as_ref()) {
+            sqlx::Error::Database(error) => match Self::of_database(doing, error.as_ref()) {
                 Some(known) => known,
                 None => Self::Sql { doing, source },
             },
@@ -64,11 +105,21 @@ impl StoreError {
         }
     }
 
-    fn of_database(error: &dyn DatabaseError) -> Option<Self> {
+    /// As the watcher of the plan takes it.
+    pub(super) fn into_source_error(self) -> FlagSourceError {
+        let refusal = match &self {
+            Self::Refused { rule, message } => Refusal::of_database(rule, message),
+            _ => None,
+        };
+        refusal.map_or_else(|| FlagSourceError::Unreachable(self.into()), FlagSourceError::Refused)
+    }
+
+    fn of_database(doing: &'static str, error: &dyn DatabaseError) -> Option<Self> {
         let error = error.try_downcast_ref::<PgDatabaseError>()?;
         match (error.code(), error.constraint(), error.table()) {
             (code, ..) if MISSING.contains(&code) => Some(Self::NotMigrated),
             // The rules raise check violations of no table, named after the rule.
+            (LOCK_TIMEOUT, ..) => Some(Self::Locked { doing, blocker: Blocker::default() }),
             ("23514", Some(rule), None) => {
                 Some(Self::Refused { rule: rule.to_owned(), message: error.message().to_owned() })
             }

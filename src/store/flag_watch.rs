@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{ACQUIRE_TIMEOUT, Store, StoreError};
 use crate::{
     error::BoxError,
+    opaque::opaque_debug,
     plan::{FlagReading, FlagSource, FlagSourceError},
 };
 
@@ -117,11 +118,9 @@ impl FlagSource for FlagWatch {
     fn mark_stale(&mut self) -> BoxFuture<'_, Result<(), FlagSourceError>> {
         async move {
             let flags = self.store.flags();
-            let mark = flags.mark_stale("crossfade", "the emergency brake was pulled by a flag file");
-            match timeout(ACQUIRE_TIMEOUT, mark).await {
-                Ok(marked) => marked.map_err(|error: StoreError| FlagSourceError::Unreachable(error.into())),
-                Err(elapsed) => Err(FlagSourceError::Unreachable(elapsed.into())),
-            }
+            let mark =
+                flags.mark_stale("crossfade", "writes went to Meilisearch alone: by a flag file, or in an outage");
+            mark.await.map_err(StoreError::into_source_error)
         }
         .boxed()
     }
@@ -165,3 +164,5 @@ impl Listening {
         *backoff = (*backoff * 2).min(LONGEST_BACKOFF);
     }
 }
+
+opaque_debug!(FlagWatch);

@@ -1,10 +1,13 @@
 //! Reading and changing the flags. What is allowed is decided by the triggers of the table.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, Postgres, postgres::PgArguments, query, query::Query, query_as};
+use tokio::time::timeout;
 
-use super::{FlagWatch, Store, StoreError};
+use super::{ACQUIRE_TIMEOUT, Blocker, FlagWatch, Store, StoreError};
 use crate::plan::FlagReading;
 
 /// The flag table, its history and the stale mark.
@@ -12,6 +15,9 @@ use crate::plan::FlagReading;
 pub struct FlagTable {
     store: Store,
 }
+
+/// How long a change may take in all: a connection, a lock, an answer.
+const CHANGE_DEADLINE: Duration = Duration::from_secs(6);
 
 /// Everything the table says, at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,21 +101,15 @@ impl FlagTable {
     /// Sets one flag; `by` and `why` go into the history. Takes effect in every replica at once.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when a rule forbids it; nothing is changed then.
+    /// [`StoreError::Refused`] when a rule forbids it, [`StoreError::Locked`] when the transaction of another session
+    /// holds the flags for more than 3 s; nothing is changed then.
     pub async fn set(&self, flag: &str, value: &str, by: &str, why: &str) -> Result<(), StoreError> {
-        query(
+        let set = query(
             "INSERT INTO runtime_flags (flag_name, flag_value, updated_by, why) VALUES ($1, $2, $3, $4)
              ON CONFLICT (flag_name) DO UPDATE
              SET flag_value = EXCLUDED.flag_value, updated_by = EXCLUDED.updated_by, why = EXCLUDED.why",
-        )
-        .bind(flag)
-        .bind(value)
-        .bind(by)
-        .bind(why)
-        .execute(self.store.pool())
-        .await
-        .map_err(StoreError::of("setting a flag"))?;
-        Ok(())
+        );
+        self.change("setting a flag", set.bind(flag).bind(value).bind(by).bind(why)).await
     }
 
     /// The latest changes, the newest first.
@@ -142,14 +142,41 @@ impl FlagTable {
     }
 
     async fn set_stale(&self, stale: bool, by: &str, why: &str) -> Result<(), StoreError> {
-        query("SELECT set_target_stale($1, $2, $3)")
-            .bind(stale)
-            .bind(by)
-            .bind(why)
-            .execute(self.store.pool())
-            .await
-            .map_err(StoreError::of("setting the stale mark"))?;
-        Ok(())
+        let set = query("SELECT set_target_stale($1, $2, $3)").bind(stale).bind(by).bind(why);
+        self.change("setting the stale mark", set).await
+    }
+
+    /// One change. All of them queue at one row, so that one transaction left open would hold up every rollback.
+    async fn change(&self, doing: &'static str, change: Query<'_, Postgres, PgArguments>) -> Result<(), StoreError> {
+        let changing = async {
+            let mut transaction = self.store.pool().begin().await?;
+            query("SET LOCAL lock_timeout = '3s'").execute(&mut *transaction).await?;
+            change.execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        let changed =
+            timeout(CHANGE_DEADLINE, changing).await.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())));
+        match changed.map_err(StoreError::of(doing)) {
+            Err(StoreError::Locked { doing, .. }) => Err(StoreError::Locked { doing, blocker: self.blocker().await }),
+            outcome => outcome,
+        }
+    }
+
+    /// The session that has held the flags longest, should it still do so.
+    async fn blocker(&self) -> Blocker {
+        let holder = query_as(
+            "SELECT pid, usename::TEXT AS role, application_name AS application
+             FROM pg_stat_activity AS session
+             WHERE pid <> pg_backend_pid()
+               AND EXISTS (SELECT FROM pg_locks WHERE pg_locks.pid = session.pid AND granted AND mode <> 'AccessShareLock'
+                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                           AND relation IN ('flag_state'::REGCLASS, 'runtime_flags'::REGCLASS))
+               -- It holds, and does not wait in the same queue.
+               AND NOT EXISTS (SELECT FROM pg_locks WHERE pg_locks.pid = session.pid AND NOT granted)
+             ORDER BY xact_start LIMIT 1",
+        );
+        let found = timeout(ACQUIRE_TIMEOUT, holder.fetch_optional(self.store.pool())).await;
+        found.ok().and_then(Result::ok).flatten().unwrap_or_default()
     }
 }
 

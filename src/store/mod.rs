@@ -16,7 +16,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-pub use error::StoreError;
+pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
 pub use report::{

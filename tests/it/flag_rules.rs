@@ -1,11 +1,15 @@
 //! The rules as the database keeps them: the same as in Rust, and under concurrency.
 
+use std::time::Duration;
+
 use crossfade::{
     plan::{FlagSet, Flags, Percent, Plan, ReadBackend, WriteMode, rules},
     store::{Store, StoreError},
     testing::{TestDatabase, TestPostgres},
 };
+use futures_util::FutureExt;
 use sqlx::{Connection, Executor, PgConnection, query, query_scalar};
+use tokio::time::timeout;
 
 pub(crate) async fn migrated() -> (TestDatabase, Store) {
     let database = TestPostgres::database().await.unwrap();
@@ -217,6 +221,33 @@ async fn concurrent_changes_are_put_in_a_row() {
     }
 }
 
+/// A transaction that somebody forgot at psql does not hold up a rollback without a word.
+#[tokio::test]
+async fn a_forgotten_transaction_is_named() {
+    let (database, store) = migrated().await;
+    let flags = store.flags();
+    flags.set("search_write_mode", "dual", "test", "").await.unwrap();
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute("SET application_name = 'psql'; BEGIN").await.unwrap();
+    psql.execute("UPDATE cn_search.runtime_flags SET flag_value = 'dual'").await.unwrap();
+    let pid: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(&mut psql).await.unwrap();
+    let deadline = Duration::from_secs(10);
+    let rollback = flags.set("search_write_mode", "meili_only", "test", "");
+    let mark = flags.mark_stale("test", "");
+    for change in [rollback.boxed(), mark.boxed()] {
+        match timeout(deadline, change).await.expect("it waits for the forgotten transaction") {
+            Err(error @ StoreError::Locked { .. }) => {
+                let message = error.to_string();
+                assert!(message.contains(&format!("pid {pid} ")), "{message}");
+                assert!(message.contains("application psql") && message.contains("flag file"), "{message}");
+            }
+            other => panic!("not locked: {other:?}"),
+        }
+    }
+    psql.execute("ROLLBACK").await.unwrap();
+    flags.set("search_write_mode", "meili_only", "test", "").await.unwrap();
+}
+
 /// (flag, old, new, who, why), oldest first.
 async fn changes(store: &Store) -> Vec<[String; 5]> {
     let mut history = store.flags().history(100).await.unwrap();
@@ -294,6 +325,43 @@ async fn migrating_twice_and_at_once_is_harmless_in_any_schema() {
     assert!(matches!(other.flags().read().await, Err(StoreError::NotMigrated)));
     other.migrate().await.unwrap();
     assert_eq!(other.flags().read().await.unwrap().flags, []);
+}
+
+/// The tables whose names and columns are fixed, as another program may have made them, are completed.
+#[tokio::test]
+async fn tables_that_are_there_already_are_taken_over_with_their_rows() {
+    let database = TestPostgres::database().await.unwrap();
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute(
+        "CREATE SCHEMA cn_search;
+         CREATE TABLE cn_search.runtime_flags (
+             flag_name TEXT PRIMARY KEY, flag_value TEXT NOT NULL,
+             updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW(), updated_by TEXT NOT NULL);
+         CREATE TABLE cn_search.backfill_jobs (
+             job_id TEXT PRIMARY KEY, target TEXT NOT NULL, status TEXT NOT NULL, high_watermark_seq BIGINT NULL,
+             processed_rows BIGINT NOT NULL DEFAULT 0, error_message TEXT NULL, started_at TIMESTAMPTZ NULL,
+             completed_at TIMESTAMPTZ NULL, updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW());
+         CREATE TABLE cn_search.backfill_checkpoints (
+             job_id TEXT NOT NULL, shard_key TEXT NOT NULL, last_cursor TEXT NOT NULL,
+             updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW(), PRIMARY KEY (job_id, shard_key));
+         CREATE TABLE cn_search.shadow_read_logs (
+             id BIGSERIAL PRIMARY KEY, endpoint TEXT NOT NULL, user_id TEXT NOT NULL, query_norm TEXT NOT NULL,
+             meili_ids TEXT[] NOT NULL, pg_ids TEXT[] NOT NULL, overlap_at_10 DOUBLE PRECISION NOT NULL,
+             latency_meili_ms INT NOT NULL, latency_pg_ms INT NOT NULL, created_at TIMESTAMPTZ NOT NULL DEFAULT NOW());
+         INSERT INTO cn_search.runtime_flags (flag_name, flag_value, updated_by) VALUES
+             ('search_write_mode', 'dual', 'before'), ('shadow_sample_rate', '5', 'before');",
+    )
+    .await
+    .unwrap();
+    let store = Store::connect(database.url(), "cn_search").await.unwrap();
+    store.migrate().await.unwrap();
+    let flags = store.flags();
+    assert_eq!(flags.read().await.unwrap().reading().texts["shadow_sample_rate"], "5");
+    // It is one step from `dual`, and would be two from the default.
+    flags.set("search_read_backend", "pg", "test", "").await.unwrap();
+    flags.set("search_write_mode", "pg_only", "test", "done").await.unwrap();
+    let expected = ["search_write_mode", "dual", "pg_only", "test", "done"].map(str::to_owned);
+    assert_eq!(changes(&store).await.last(), Some(&expected));
 }
 
 #[tokio::test]

@@ -226,6 +226,61 @@ async fn with_the_table_down_nothing_changes_but_the_gauge_and_the_file_still_ro
     running.stop().await;
 }
 
+/// A replica that started while the table was away wrote to Meilisearch alone: the table gets to know.
+#[tokio::test]
+async fn a_start_on_the_defaults_marks_the_target_when_the_table_is_back() {
+    let mut server = TestPostgres::private().await.unwrap();
+    let database = server.create_database().await.unwrap();
+    let store = Store::connect(database.url(), "cn_search").await.unwrap();
+    store.migrate().await.unwrap();
+    let flags = store.flags();
+    flags.set("search_write_mode", "dual", "test", "").await.unwrap();
+    flags.set("search_read_backend", "pg", "test", "").await.unwrap();
+    server.stop().await.unwrap();
+    let table = flags.watch().poll_every(Duration::from_millis(50));
+    let (plan, watcher) = PlanHandle::watch(Flagging::new().table(table)).await;
+    let running = Running::start(watcher);
+    assert_eq!(plan.load().phase(), Phase::SourceOnly);
+    server.restart().await.unwrap();
+    until(&plan, "stale and written again", |plan| plan.phase() == Phase::DualWrite && plan.target_stale).await;
+    let begun = Instant::now();
+    while !flags.read().await.is_ok_and(|stored| stored.target_stale) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the table was never told");
+    }
+    running.stop().await;
+}
+
+/// Under `pg_only` the table cannot take the mark: that is told, once, and not taken for an outage.
+#[tokio::test]
+async fn a_mark_that_the_table_refuses_is_counted_once() {
+    let metrics = Metrics::record();
+    let (_database, store) = migrated().await;
+    let flags = store.flags();
+    flags.set("search_write_mode", "dual", "test", "").await.unwrap();
+    flags.set("search_read_backend", "pg", "test", "").await.unwrap();
+    let directory = TempDir::new().unwrap();
+    let last_good = directory.path().join("last_good.json");
+    // The brake by file, as a process left it that ended before it could tell the table.
+    let kept = r#"{"plan": {}, "target_stale": true, "mode_from_file": true, "mark_pending": true, "table": null}"#;
+    fs::write(&last_good, kept).unwrap();
+    write(&file_in(&directory), "search_write_mode = 'meili_only'");
+    flags.set("search_write_mode", "pg_only", "test", "").await.unwrap();
+    let table = flags.watch().poll_every(Duration::from_millis(5));
+    let flagging = Flagging::new().table(table).file(FlagFile::new(file_in(&directory))).last_good(last_good);
+    let (plan, watcher) = PlanHandle::watch(flagging).await;
+    let running = Running::start(watcher);
+    until_counted(&metrics, "meili_reads_need_meili_writes").await;
+    assert!(plan.load().target_stale);
+    // The table is asked again with every poll; as soon as it may, it takes the mark.
+    flags.set("search_write_mode", "dual", "test", "").await.unwrap();
+    let begun = Instant::now();
+    while !flags.read().await.unwrap().target_stale {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the table was never told");
+    }
+    assert_eq!(metrics.rejected("meili_reads_need_meili_writes"), 1.0);
+    running.stop().await;
+}
+
 async fn until_counted(metrics: &Metrics, reason: &str) {
     let begun = Instant::now();
     while metrics.rejected(reason) == 0.0 {

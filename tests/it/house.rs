@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 const WORDS: &[&str] = &["words"];
 const WORD_MODULES: &[&str] =
-    &["document", "search", "error", "filter", "relevance", "settings", "sort", "text", "write"];
+    &["opaque", "document", "search", "error", "filter", "relevance", "settings", "sort", "text", "write"];
 /// What sees everything.
 const COMPOSITION: &[&str] = &["migration", "lib", "bin"];
 /// Packages that only adapters may name.

@@ -17,11 +17,12 @@ use crossfade::{
     error::{BackendErrorKind, Side},
     http::codec::{HttpCodec, JsonSearch, MeiliSearch, Protocol, json_search, meili_search},
     migration::Migration,
-    plan::{Flags, PlanHandle, WriteMode},
+    plan::{Flags, Phase, PlanHandle, WriteMode},
     shadow::{Outcome, ShadowPolicy, ShadowRecord},
     testing::Records,
 };
 use http::{HeaderName, Request, Response, StatusCode, header};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ use tower::ServiceExt;
 use crate::support::{Script, Scripted, canary, shadow, until};
 
 struct Http {
+    plan: PlanHandle,
     target: Arc<Scripted>,
     records: Records,
     migration: Migration,
@@ -41,16 +43,17 @@ impl Http {
         let source = Scripted::new(Side::Meili, Script::Answer(vec!["a"]));
         let target = Scripted::new(Side::Pg, Script::Answer(vec!["a", "b"]));
         let records = Records::default();
-        let (migration, worker) = Migration::builder(PlanHandle::fixed(flags))
+        let plan = PlanHandle::fixed(flags);
+        let (migration, worker) = Migration::builder(plan.clone())
             .source(source)
             .target(target.clone())
-            .shadow_log(Arc::new(records.clone()))
+            .shadow_log(records.clone())
             .shadow_policy(ShadowPolicy { primary_deadline: Duration::from_secs(2), ..Default::default() })
             .build()
             .unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(worker.run(stop.clone()));
-        Self { target, records, migration, _stop: stop.drop_guard() }
+        Self { plan, target, records, migration, _stop: stop.drop_guard() }
     }
 
     fn app<P: Protocol>(&self, codec: impl Into<HttpCodec<P>>, handler: axum::routing::MethodRouter) -> Router {
@@ -138,7 +141,7 @@ async fn a_body_goes_through_whole_over_the_limit_or_broken() {
     let broken = [Ok(Bytes::from("{\"q\":")), Err(std::io::Error::other("connection reset"))];
     send(&app, post(Body::from_stream(futures_util::stream::iter(broken)))).await;
     assert!(matches!(seen.lock().unwrap().take(), Some(Err(error)) if error.contains("connection reset")));
-    assert_eq!(http.record().await.outcome, Outcome::DroppedBodyTooLarge);
+    assert_eq!(http.record().await.outcome, Outcome::DroppedCancelled);
 
     // No JSON: the service decides what that means.
     send(&app, post(Body::from("q=tower"))).await;
@@ -207,11 +210,102 @@ async fn a_client_that_leaves_in_the_middle_is_recorded() {
     assert_eq!(http.record().await.outcome, Outcome::DroppedCancelled);
 }
 
+/// With PostgreSQL answering every reader, what is no search still reaches the service.
+#[tokio::test]
+async fn writes_and_wrong_methods_reach_the_service() {
+    let http = Http::new(canary(100));
+    let route = get(|| async { "searched" }).post(|| async { (StatusCode::CREATED, "created") });
+    let app = http.app(own(), route);
+    let method = |method: &str| Request::builder().method(method).uri("/v1/search?q=x").body(Body::empty()).unwrap();
+    assert_eq!(send(&app, method("POST")).await.0, StatusCode::CREATED);
+    assert_eq!(send(&app, method("DELETE")).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(send(&app, method("HEAD")).await, (StatusCode::OK, Bytes::new()));
+    assert_eq!(http.target.asked(), 0);
+    assert_ne!(send(&app, method("GET")).await.1, "searched");
+    // The same for a search by POST.
+    let app = http.app(own().query("/q"), post(|| async { "searched" }));
+    assert_eq!(send(&app, method("GET")).await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+/// A check that stands in an extractor of the handler can be repeated for PostgreSQL.
+#[tokio::test]
+async fn requests_that_are_not_allowed_are_the_handlers_alone() {
+    let http = Http::new(canary(100));
+    let codec = own().build().allow(|request| request.headers().contains_key("x-user-id"));
+    let app = http.app(codec, get(|| async { StatusCode::UNAUTHORIZED }));
+    let stranger = Request::get("/v1/search?q=x").body(Body::empty()).unwrap();
+    assert_eq!(send(&app, stranger).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(send(&app, search("/v1/search?q=x")).await.0, StatusCode::OK);
+}
+
+/// The service's own closures may have bugs: Meilisearch answers then.
+#[tokio::test]
+async fn a_panicking_codec_falls_back() {
+    let http = Http::new(canary(100));
+    let adjusting = http.app(own().adjust(|_, _| panic!("adjust")), get(|| async { "from meili" }));
+    let responding = http.app(own().respond(|_, _| panic!("respond")), get(|| async { "from meili" }));
+    for app in [adjusting, responding] {
+        // More often than the breaker bears: PostgreSQL is not to blame.
+        for _ in 0..10 {
+            assert_eq!(send(&app, search("/v1/search?q=x")).await, (StatusCode::OK, Bytes::from("from meili")));
+        }
+    }
+    assert_eq!(http.target.asked(), 10);
+}
+
+#[tokio::test]
+async fn the_default_answer_follows_the_pointers() {
+    let http = Http::new(canary(100));
+    // Without the leading slash, and with ids as the elements of the list.
+    let app = http.app(json_search("ids").total("total"), get(|| async { "from meili" }));
+    assert_eq!(read(&send(&app, search("/v1/search?q=x")).await.1), json!({ "ids": ["a", "b"], "total": 2 }));
+}
+
+/// Contract 6, with a body that takes its time: the plan is the one of the moment the request came.
+#[tokio::test]
+async fn a_slow_body_changes_nothing_about_the_plan() {
+    let http = Http::new(shadow(100));
+    let (more, rest) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(2);
+    let body = futures_util::stream::unfold(rest, |mut rest| async { rest.recv().await.map(|piece| (piece, rest)) });
+    let app = http.app(own().query("/q"), post(|| async { Json(own_answer(&["a"])) }));
+    let request = Request::post("/v1/search").body(Body::from_stream(body)).unwrap();
+    let call = tokio::spawn(async move { send(&app, request).await });
+    more.send(Ok(Bytes::from("{\"q\":"))).await.unwrap();
+    until("the first half was read", || more.capacity() == 2).await;
+    http.plan.publish(crossfade::plan::Plan::new(canary(100)));
+    more.send(Ok(Bytes::from("\"x\"}"))).await.unwrap();
+    drop(more);
+    call.await.unwrap();
+    let record = http.record().await;
+    assert_eq!((record.phase, record.primary, record.plan_version), (Phase::Shadow, Side::Meili, 0));
+}
+
 /// Over a real connection hyper stops polling at the announced length.
 #[tokio::test]
 async fn a_real_connection_sees_the_end_of_a_body() {
     let http = Http::new(shadow(100));
-    let app = http.app(own(), get(|| async { Json(own_answer(&["a", "b"])) }));
+    let whole = get(|| async { Json(own_answer(&["a", "b"])) });
+    // What is passed through from elsewhere: a stream, with the length in a header; or one that ends in trailers.
+    let announced = get(|| async {
+        let answer = own_answer(&["a", "b"]).to_string();
+        let length = [(header::CONTENT_LENGTH, answer.len().to_string())];
+        let pieces = answer.into_bytes().chunks(9).map(|piece| Ok::<_, Infallible>(piece.to_vec())).collect::<Vec<_>>();
+        (length, Body::from_stream(futures_util::stream::iter(pieces)))
+    });
+    let trailing = get(|| async {
+        let answer = Bytes::from(own_answer(&["a", "b"]).to_string());
+        let frames = [Frame::data(answer), Frame::trailers(http::HeaderMap::new())].map(Ok::<_, Infallible>);
+        Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(frames)))
+    });
+    for handler in [whole, announced, trailing] {
+        over_a_connection(&http, handler).await;
+        let record = http.record().await;
+        assert_eq!((record.outcome, record.overlap_at_10), (Outcome::Compared, Some(1.0)));
+    }
+}
+
+async fn over_a_connection(http: &Http, handler: axum::routing::MethodRouter) {
+    let app = http.app(own(), handler);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -220,9 +314,8 @@ async fn a_real_connection_sees_the_end_of_a_body() {
     tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
-    assert!(answer.contains("\"event_id\":\"b\""), "{answer}");
-    let record = http.record().await;
-    assert_eq!((record.outcome, record.overlap_at_10), (Outcome::Compared, Some(1.0)));
+    let answer: String = answer.split("\r\n").filter(|line| line.len() > 3).collect();
+    assert!(answer.contains("event_id") && answer.contains("total"), "{answer}");
 }
 
 /// What PostgreSQL answers has the shape of what the service answers.
@@ -282,7 +375,7 @@ fn meili(uri: &str, body: Option<Value>) -> Request<Body> {
 }
 
 fn meili_codec() -> MeiliSearch {
-    meili_search("id").api_keys([KEY]).user("user")
+    meili_search("movies", "id").api_keys([KEY]).user("user")
 }
 
 #[tokio::test]
@@ -302,8 +395,15 @@ async fn meilis_own_routes_are_read_in_both_forms() {
         assert_eq!((record.offset, record.limit), (6, 3));
         assert_eq!(record.meili.ids.unwrap(), ["a", "7"].map(Into::into));
     }
-    // What is not a search is none of the layers' business: nothing is recorded for it.
+    // What is not a search, or not of this index, is none of the layers' business: nothing is recorded for it.
     send(&app, meili("/indexes/movies/documents", Some(json!([])))).await;
+    send(&app, meili("/indexes/customers/search", Some(json!({ "q": "x" })))).await;
+    send(&app, meili("/indexes/movies/search", Some(json!({ "attributesToRetrieve": ["title"] })))).await;
+    assert_eq!(http.record().await.outcome, Outcome::DroppedUnsupported);
+    // The parameter that names the reader is Meilisearch's business no more than ours.
+    send(&app, meili("/indexes/movies/search?q=x&user=u9", None)).await;
+    let record = http.record().await;
+    assert_eq!((record.outcome, &*record.user), (Outcome::Compared, "u9"));
     send(&app, meili("/indexes/movies/search", Some(json!({ "q": "x", "facets": ["genres"] })))).await;
     assert_eq!(http.record().await.outcome, Outcome::DroppedUnsupported);
     send(&app, meili("/indexes/movies/search", Some(json!({ "q": 5 })))).await;
@@ -338,9 +438,12 @@ async fn only_known_keys_are_answered_by_pg() {
         let (status, _) = send(&app, request.body(Body::from("{}")).unwrap()).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{key:?}");
     }
+    // A key opens the index it was given for, no other.
+    let other = meili("/indexes/customers/search", Some(json!({})));
+    assert_eq!(send(&app, other).await.0, StatusCode::FORBIDDEN);
     assert_eq!(http.target.asked(), 0);
     assert_eq!(send(&app, meili("/indexes/movies/search", Some(json!({})))).await.0, StatusCode::OK);
     // Without any key configured nobody is trusted.
-    let app = http.app(meili_search("id"), any(|| async { (StatusCode::FORBIDDEN, "meili") }));
+    let app = http.app(meili_search("movies", "id"), any(|| async { (StatusCode::FORBIDDEN, "meili") }));
     assert_eq!(send(&app, meili("/indexes/movies/search", Some(json!({})))).await.0, StatusCode::FORBIDDEN);
 }

@@ -51,7 +51,7 @@ impl Setup {
         let (migration, worker) = Migration::builder(plan.clone())
             .source(source.clone())
             .target(target.clone())
-            .shadow_log(Arc::new(records.clone()))
+            .shadow_log(records.clone())
             .shadow_policy(policy)
             .build()
             .unwrap();
@@ -561,4 +561,85 @@ fn sides_are_checked_when_building() {
     assert!(missing.to_string().contains(".target(..)"), "{missing}");
     let swapped = Migration::builder(plan()).source(target).target(source).build().err().unwrap();
     assert_eq!(swapped, BuildError::Swapped { expected: Side::Meili, given: Side::Pg });
+}
+
+/// Contract 4: what PostgreSQL is not asked for uses up no probe.
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_not_wasted_on_what_is_not_asked() {
+    let setup = Setup::new(canary(100));
+    let service = setup.service();
+    let read = || async { service.clone().oneshot(SearchQuery::new("x")).await.unwrap() };
+    setup.target.now(Script::Fail(BackendErrorKind::Unavailable));
+    for _ in 0..6 {
+        read().await;
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    // The probe meets a query that says nothing about the server's health.
+    setup.target.now(Script::Fail(BackendErrorKind::InvalidQuery));
+    read().await;
+    setup.target.now(Script::Answer(vec!["from pg"]));
+    assert_eq!(read().await, hits(&["from pg"]), "the next request was not the probe");
+}
+
+/// Contract 18: what is measured has the names and labels of the design, side by side, and no label holds user input.
+#[test]
+fn metrics_of_a_pair_have_their_names_and_sides() {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let mut setup = Setup::new(shadow(100));
+            setup.spawn_worker();
+            setup.source.now(Script::Slow(Duration::from_millis(50), vec!["secret-id"]));
+            setup.target.now(Script::Slow(Duration::from_millis(30), vec![]));
+            setup.service().oneshot(SearchQuery::new("secret-query").by("secret-user")).await.unwrap();
+            setup.recorded(1).await;
+        });
+    });
+    let mut seen = Vec::new();
+    for (key, _, _, value) in snapshots.snapshot().into_vec() {
+        let labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        let value = match value {
+            DebugValue::Counter(count) => count as f64,
+            DebugValue::Gauge(value) => value.0,
+            DebugValue::Histogram(values) => values[0].0.round(),
+        };
+        seen.push((format!("{}{{{}}}", key.key().name(), labels.join(",")), value));
+    }
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [
+        ("shadow_latency_delta_ms{}", -20.0),
+        ("shadow_outcomes_total{outcome=compared}", 1.0),
+        ("shadow_overlap_at_10{}", 0.0),
+        ("shadow_zero_results_total{side=pg}", 1.0),
+    ];
+    assert_eq!(seen, expected.map(|(name, value)| (name.to_owned(), value)));
+}
+
+/// One companion that panics takes nobody along, and companions stop after the pairs have drained.
+#[tokio::test(start_paused = true)]
+async fn what_runs_along_is_isolated_and_stops_last() {
+    let target = Scripted::new(Side::Pg, Script::Slow(Duration::from_millis(500), IDS.to_vec()));
+    let (records, order) = (Records::default(), Arc::new(Mutex::new(Vec::new())));
+    let (stored, seen) = (records.clone(), order.clone());
+    let (migration, worker) = Migration::builder(PlanHandle::fixed(shadow(100)))
+        .source(Scripted::new(Side::Meili, Script::Hang))
+        .target(target.clone())
+        .shadow_log(records)
+        .run_along(|_stop| async { panic!("scripted") })
+        .run_along(move |stop| async move {
+            stop.cancelled().await;
+            seen.lock().unwrap().push(stored.len());
+        })
+        .build()
+        .unwrap();
+    let service = migration.reads(Typed).layer(service_fn(|_| async { Ok::<_, BackendError>(hits(&IDS)) }));
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(worker.run(stop.clone()));
+    service.oneshot(SearchQuery::new("x")).await.unwrap();
+    until("the pair is under way", || target.asked() == 1).await;
+    stop.cancel();
+    assert_eq!(worker.await.unwrap().finished, 1);
+    assert_eq!(*order.lock().unwrap(), [1], "the companion stopped before the pair was recorded");
 }

@@ -6,11 +6,15 @@ use axum::body::Body;
 use http::{HeaderName, Method, Request, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
-use super::{HttpCodec, Place, Protocol, Question, Shown, parse};
+use super::{
+    HttpCodec, Place, Protocol, Question, parse,
+    place::{Shown, rooted},
+};
 use crate::{
     codec::CodecError,
     document::DocumentId,
-    search::{FilterInput, Page, SearchHits, SearchQuery},
+    opaque::opaque_debug,
+    search::{FilterInput, Hit, Page, SearchHits, SearchQuery},
 };
 
 /// Reads what the places do not say; may refuse.
@@ -19,6 +23,7 @@ type Adjust = dyn Fn(&Question, &mut SearchQuery) -> Result<(), CodecError> + Se
 type Respond = dyn Fn(&SearchQuery, &SearchHits) -> Value + Send + Sync;
 
 /// The protocol of a service's own JSON search route; see [`json_search`].
+#[must_use]
 pub struct JsonSearch {
     index: Option<Arc<str>>,
     shown: Shown,
@@ -35,13 +40,17 @@ pub struct JsonSearch {
     adjust: Option<Box<Adjust>>,
     respond: Option<Box<Respond>>,
     headers: Vec<HeaderName>,
+    /// Whether anything stands in the body.
+    in_body: bool,
 }
 
 /// A codec for a service's own JSON search route, whose answers show ids at `ids`: a JSON pointer in which `*` stands
 /// for every element of a list, such as `/items/*/event_id`.
 ///
-/// The query is the parameter `q`, the page `limit` (20 by default) and `offset`, unless said otherwise. A route is
-/// recognised by its method (GET or POST): apply the layers to that route only.
+/// The query is the parameter `q`, the page `limit` (20 by default) and `offset`, unless said otherwise. A search is
+/// recognised by its method, POST if anything is said to stand in the body, else GET: apply the layers to that route only.
+///
+/// **A read that PostgreSQL answers does not reach the handler**, see [`HttpCodec::allow`].
 ///
 /// ```
 /// use crossfade::http::codec::json_search;
@@ -77,6 +86,7 @@ pub fn json_search(ids: &str) -> JsonSearch {
         adjust: None,
         respond: None,
         headers: Vec::new(),
+        in_body: false,
     }
 }
 
@@ -131,7 +141,7 @@ impl JsonSearch {
 
     /// Where the total is shown in the answer; only for the default [`respond`](Self::respond).
     pub fn total(mut self, pointer: impl Into<String>) -> Self {
-        self.total = Some(pointer.into());
+        self.total = Some(rooted(&pointer.into()));
         self
     }
 
@@ -160,7 +170,10 @@ impl JsonSearch {
 
     /// The codec.
     pub fn build(mut self) -> HttpCodec<Self> {
-        self.headers.extend(self.places().filter_map(Place::header).cloned().collect::<Vec<_>>());
+        let in_body = self.places().any(|place| matches!(place, Place::Body(_)));
+        let headers: Vec<_> = self.places().filter_map(Place::header).cloned().collect();
+        self.in_body = in_body;
+        self.headers.extend(headers);
         HttpCodec::new(self)
     }
 
@@ -199,11 +212,12 @@ impl From<JsonSearch> for HttpCodec<JsonSearch> {
 
 impl Protocol for JsonSearch {
     fn is_search(&self, method: &Method, _uri: &Uri) -> bool {
-        matches!(*method, Method::GET | Method::POST)
+        // Not both: a POST beside a search by GET is a write, or none of the route's methods.
+        *method == if self.in_body { Method::POST } else { Method::GET }
     }
 
-    fn reads_body(&self, method: &Method) -> bool {
-        *method == Method::POST && self.places().any(|place| matches!(place, Place::Body(_)))
+    fn reads_body(&self, _method: &Method) -> bool {
+        self.in_body
     }
 
     fn reader<'a>(&self, request: &'a Request<Body>) -> Option<Cow<'a, str>> {
@@ -234,7 +248,7 @@ impl Protocol for JsonSearch {
             Some(list) => serde_json::from_value(list).map_err(|_| CodecError::Malformed("no sort list".into()))?,
         };
         let user = match find(&self.user) {
-            Some(Value::String(text)) => Some(Arc::from(text)),
+            Some(Value::String(text)) if !text.is_empty() => Some(Arc::from(text)),
             Some(Value::Number(number)) => Some(Arc::from(number.to_string())),
             _ => None,
         };
@@ -261,7 +275,11 @@ impl Protocol for JsonSearch {
         if let Some(respond) = &self.respond {
             return respond(query, &hits);
         }
-        let documents = hits.hits.iter().map(|hit| Value::Object(hit.document.clone())).collect();
+        let shown = |hit: &Hit| match self.shown.id.as_str() {
+            "" => json!(hit.id),
+            _ => Value::Object(hit.document.clone()),
+        };
+        let documents = hits.hits.iter().map(shown).collect();
         let mut answer = Value::Null;
         put(&mut answer, &self.shown.list, Value::Array(documents));
         if let Some(total) = &self.total {
@@ -287,3 +305,5 @@ fn put(root: &mut Value, pointer: &str, value: Value) {
     }
     *place = value;
 }
+
+opaque_debug!(JsonSearch);

@@ -12,11 +12,14 @@ use super::{HttpCodec, Place, Protocol, Question, parse, place::parameters};
 use crate::{
     codec::CodecError,
     document::DocumentId,
+    opaque::opaque_debug,
     search::{Page, SearchHits, SearchQuery},
 };
 
 /// The protocol of Meilisearch's search routes; see [`meili_search`].
+#[must_use]
 pub struct MeiliSearch {
+    index: String,
     primary_key: String,
     user: Option<Place>,
     keys: Vec<String>,
@@ -24,8 +27,9 @@ pub struct MeiliSearch {
     headers: Vec<HeaderName>,
 }
 
-/// A codec for Meilisearch's own search routes, for a service that passes them through. `primary_key` is the field
-/// that holds a document's id.
+/// A codec for Meilisearch's own search routes of one index, for a service that passes them through. `primary_key` is
+/// the field that holds a document's id. Requests for another index are let through untouched: layers for several indexes
+/// can be stacked.
 ///
 /// # Who may search
 ///
@@ -41,11 +45,18 @@ pub struct MeiliSearch {
 ///
 /// ```
 /// use crossfade::http::codec::meili_search;
-/// let codec = meili_search("id").api_keys(["a search key"]).build();
+/// let codec = meili_search("movies", "id").api_keys(["a search key for movies"]).build();
 /// ```
-pub fn meili_search(primary_key: impl Into<String>) -> MeiliSearch {
+pub fn meili_search(index: impl Into<String>, primary_key: impl Into<String>) -> MeiliSearch {
     let headers = vec![AUTHORIZATION];
-    MeiliSearch { primary_key: primary_key.into(), user: None, keys: Vec::new(), trusted: false, headers }
+    MeiliSearch {
+        index: index.into(),
+        primary_key: primary_key.into(),
+        user: None,
+        keys: Vec::new(),
+        trusted: false,
+        headers,
+    }
 }
 
 impl MeiliSearch {
@@ -55,7 +66,7 @@ impl MeiliSearch {
         self
     }
 
-    /// The API keys whose bearers may search the whole index.
+    /// The API keys whose bearers may search the whole index, whatever else Meilisearch lets them do.
     pub fn api_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.keys.extend(keys.into_iter().map(Into::into));
         self
@@ -99,7 +110,7 @@ impl From<MeiliSearch> for HttpCodec<MeiliSearch> {
 
 impl Protocol for MeiliSearch {
     fn is_search(&self, method: &Method, uri: &Uri) -> bool {
-        matches!(*method, Method::GET | Method::POST) && index_of(uri.path()).is_some()
+        matches!(*method, Method::GET | Method::POST) && index_of(uri.path()) == Some(&self.index)
     }
 
     fn reads_body(&self, method: &Method) -> bool {
@@ -116,7 +127,7 @@ impl Protocol for MeiliSearch {
 
     fn read(&self, question: &Question) -> Result<SearchQuery, CodecError> {
         if !self.may_search(question) {
-            return Err(CodecError::Unsupported("this API key".into()));
+            return Err(CodecError::Forbidden);
         }
         let parameters = match question.method {
             Method::POST => match parse(&question.body)? {
@@ -125,10 +136,17 @@ impl Protocol for MeiliSearch {
             },
             _ => from_query_string(&question.uri),
         };
-        let mut query = SearchQuery { index: index_of(question.uri.path()).map(Arc::from), ..SearchQuery::default() };
+        let mut query = SearchQuery { index: Some(self.index.as_str().into()), ..SearchQuery::default() };
         let mut page = PageParameters::default();
         for (name, value) in parameters {
+            if self.user == Some(Place::Query(name.clone())) {
+                continue;
+            }
             read_parameter(&mut query, &mut page, &name, value)?;
+        }
+        if query.retrieve.as_ref().is_some_and(|fields| !fields.contains(&self.primary_key)) {
+            // The ids could not be read out of Meilisearch's answer.
+            return Err(CodecError::Unsupported("attributesToRetrieve without the primary key".into()));
         }
         query.page = page.into_page();
         if let Some(user) = &self.user {
@@ -174,6 +192,7 @@ impl Protocol for MeiliSearch {
     fn error(&self, status: StatusCode, message: &str) -> Value {
         let (code, kind) = match status {
             StatusCode::BAD_REQUEST => ("bad_request", "invalid_request"),
+            StatusCode::FORBIDDEN => ("invalid_api_key", "auth"),
             StatusCode::NOT_FOUND => ("index_not_found", "invalid_request"),
             _ => ("internal", "internal"),
         };
@@ -254,3 +273,5 @@ fn from_query_string(uri: &Uri) -> Map<String, Value> {
         })
         .collect()
 }
+
+opaque_debug!(MeiliSearch);

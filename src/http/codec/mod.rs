@@ -16,13 +16,16 @@ use serde_json::Value;
 
 pub use json::{JsonSearch, json_search};
 pub use meili::{MeiliSearch, meili_search};
-pub use place::{Place, Shown};
+pub use place::Place;
 
-use super::{CapturedBody, Tee, body};
+use super::{
+    CapturedBody,
+    body::{self, Tee},
+};
 use crate::{
     codec::{Codec, CodecError, Observed, Observer, Refuse},
     document::DocumentId,
-    error::{BackendError, BackendErrorKind, Side},
+    error::{BackendError, BackendErrorKind},
     search::{SearchHits, SearchQuery},
 };
 
@@ -72,12 +75,18 @@ pub struct HttpCodec<P> {
     protocol: Arc<P>,
     request_limit: usize,
     response_limit: usize,
-    mark: Option<HeaderName>,
+    pg_headers: Vec<(HeaderName, HeaderValue)>,
+    allow: Option<Arc<Allow>>,
 }
 
+/// Whether PostgreSQL may answer a request.
+type Allow = dyn Fn(&Request<Body>) -> bool + Send + Sync;
+
 impl<P: Protocol> HttpCodec<P> {
-    fn new(protocol: P) -> Self {
-        Self { protocol: Arc::new(protocol), request_limit: 64 << 10, response_limit: 1 << 20, mark: None }
+    /// A codec for a protocol.
+    pub fn new(protocol: P) -> Self {
+        let (request_limit, response_limit) = (64 << 10, 1 << 20);
+        Self { protocol: Arc::new(protocol), request_limit, response_limit, pg_headers: Vec::new(), allow: None }
     }
 
     /// The largest request body that is looked into, in bytes (64 KiB). A larger one goes to the inner service
@@ -93,10 +102,19 @@ impl<P: Protocol> HttpCodec<P> {
         self
     }
 
-    /// Marks answers from PostgreSQL by this header, whose value is then `pg`: for rehearsals and debugging. Without it
-    /// nobody can tell who answered.
-    pub fn mark_pg(mut self, header: HeaderName) -> Self {
-        self.mark = Some(header);
+    /// Adds a header to answers from PostgreSQL: one that the handler sets too (`cache-control`, CORS), or one that
+    /// tells who answered. Without it they have `content-type` only.
+    pub fn pg_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.pg_headers.push((name, value));
+        self
+    }
+
+    /// Requests for which this says no are the handler's alone: PostgreSQL neither answers nor is compared for them.
+    ///
+    /// **A read that PostgreSQL answers does not reach the handler, so its extractors do not run.** If it is an
+    /// extractor that checks the caller, move that check into a middleware outside the layers, or repeat it here.
+    pub fn allow(mut self, allow: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
+        self.allow = Some(Arc::new(allow));
         self
     }
 }
@@ -135,9 +153,13 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
         if !self.protocol.is_search(request.method(), request.uri()) {
             return Err(CodecError::NotASearch);
         }
+        if self.allow.as_ref().is_some_and(|allow| !allow(request)) {
+            return Err(CodecError::NotASearch);
+        }
         let body = match request.extensions().get::<CapturedBody>() {
             Some(CapturedBody::Whole(body)) => body.clone(),
             Some(CapturedBody::TooLarge) => return Err(CodecError::TooLarge),
+            Some(CapturedBody::Broken) => return Err(CodecError::Broken),
             None => Bytes::new(),
         };
         let kept = |name: &HeaderName| Some((name.clone(), request.headers().get(name)?.clone()));
@@ -163,7 +185,9 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
             observer.report(Observed::Unreadable(CodecError::Malformed(why.into())));
             return response;
         }
-        response.map(|body| Body::new(Tee::new(body, self.response_limit, observer)))
+        let announced = response.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        response.map(|body| Body::new(Tee::new(body, announced, self.response_limit, observer)))
     }
 
     fn ids(&self, answer: Vec<Bytes>) -> Result<Vec<DocumentId>, CodecError> {
@@ -172,9 +196,7 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
 
     fn encode(&self, query: &SearchQuery, hits: SearchHits, took: Duration) -> Response<Body> {
         let mut response = json(StatusCode::OK, &self.protocol.answer(query, hits, took));
-        if let Some(header) = &self.mark {
-            response.headers_mut().insert(header, HeaderValue::from_static(Side::Pg.as_str()));
-        }
+        response.headers_mut().extend(self.pg_headers.iter().cloned());
         response
     }
 }
@@ -183,6 +205,7 @@ impl<P: Protocol, E> Refuse<Response<Body>, E> for HttpCodec<P> {
     fn refuse(&self, failure: BackendError) -> Result<Response<Body>, E> {
         let status = match failure.kind() {
             BackendErrorKind::Unsupported | BackendErrorKind::InvalidQuery => StatusCode::BAD_REQUEST,
+            BackendErrorKind::Forbidden => StatusCode::FORBIDDEN,
             BackendErrorKind::IndexNotFound => StatusCode::NOT_FOUND,
             BackendErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             BackendErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -190,11 +213,16 @@ impl<P: Protocol, E> Refuse<Response<Body>, E> for HttpCodec<P> {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        tracing::error!(error = %failure, "search failed and no other side is current");
-        // The cause may name hosts or users of the database: it is logged, not shown.
+        // The cause may name hosts of the database or quote the client: it is logged, not shown.
+        if failure.kind().is_outage() {
+            tracing::error!(error = %failure, "search failed and no other side is current");
+        } else {
+            tracing::debug!(error = %failure, "search refused");
+        }
+        let kind = failure.kind().as_str();
         let message = match status {
-            StatusCode::BAD_REQUEST => failure.to_string(),
-            _ => format!("search is not available ({})", failure.kind().as_str()),
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => format!("search refused ({kind})"),
+            _ => format!("search is not available ({kind})"),
         };
         Ok(json(status, &self.protocol.error(status, &message)))
     }
@@ -217,7 +245,8 @@ impl<P> Clone for HttpCodec<P> {
             protocol: self.protocol.clone(),
             request_limit: self.request_limit,
             response_limit: self.response_limit,
-            mark: self.mark.clone(),
+            pg_headers: self.pg_headers.clone(),
+            allow: self.allow.clone(),
         }
     }
 }

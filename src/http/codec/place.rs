@@ -20,9 +20,10 @@ pub enum Place {
     Header(HeaderName),
 }
 
-/// A JSON pointer with one `*`, which stands for every element of an array: where ids stand in an answer.
+/// A JSON pointer with one `*`, which stands for every element of an array: where ids stand in an answer. Without a
+/// `*` the elements are the ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub(super) struct Shown {
     pub(super) list: String,
     pub(super) id: String,
 }
@@ -56,8 +57,13 @@ impl Place {
         }
     }
 
-    /// The same, from a live request, as text. A body is not parsed for it but when the place is in the body.
+    /// The same, from a live request, as text; nothing if that is empty. A body is not parsed for it but when the place
+    /// is in the body.
     pub(super) fn peek<'a, B>(&self, request: &'a Request<B>) -> Option<Cow<'a, str>> {
+        self.peek_any(request).filter(|text| !text.is_empty())
+    }
+
+    fn peek_any<'a, B>(&self, request: &'a Request<B>) -> Option<Cow<'a, str>> {
         match self {
             Self::Query(name) => parameter(request.uri(), name),
             Self::Header(name) => request.headers().get(name)?.to_str().ok().map(Cow::Borrowed),
@@ -84,10 +90,16 @@ pub(super) fn parameters(uri: &Uri) -> impl Iterator<Item = (Cow<'_, str>, Cow<'
     form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
 }
 
+/// A pointer as RFC 6901 wants it, beginning with a slash.
+pub(super) fn rooted(pointer: &str) -> String {
+    if pointer.is_empty() || pointer.starts_with('/') { pointer.to_owned() } else { format!("/{pointer}") }
+}
+
 impl Shown {
-    /// From a pointer such as `/items/*/event_id`; without a `*`, the whole is the list and ids are its elements.
-    pub fn new(pointer: &str) -> Self {
-        let (list, id) = pointer.split_once("/*").unwrap_or((pointer, ""));
+    /// From a pointer such as `/items/*/event_id`.
+    pub(super) fn new(pointer: &str) -> Self {
+        let pointer = rooted(pointer);
+        let (list, id) = pointer.split_once("/*").unwrap_or((&pointer, ""));
         Self { list: list.to_owned(), id: id.to_owned() }
     }
 

@@ -41,6 +41,8 @@ pub struct Report {
 pub struct ReadStats {
     /// How many sampled reads ended how, by [`Outcome`](crate::shadow::Outcome).
     pub outcomes: BTreeMap<String, OutcomeCount>,
+    /// Of the rows in the log that ended in an error: how many by outcome and kind of error.
+    pub errors: BTreeMap<String, BTreeMap<String, u64>>,
     /// Rows in the log.
     pub stored: u64,
     /// Records known to be missing from it. They are tallied by the minute, so up to a minute's worth from before the

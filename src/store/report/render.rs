@@ -43,7 +43,9 @@ impl ReadStats {
             if let Some(outcome) = self.outcomes.get(name) {
                 let total = outcome.stored + outcome.lost;
                 let lost = if outcome.lost > 0 { format!("   {} lost", count(outcome.lost)) } else { String::new() };
-                let share = format!("{:>8}{lost}", percent(Some(total as f64 / sampled as f64)));
+                let errors = self.errors.get(name).into_iter().flatten();
+                let errors: String = errors.map(|(kind, rows)| format!("   {kind} {}", count(*rows))).collect();
+                let share = format!("{:>8}{lost}{errors}", percent(Some(total as f64 / sampled as f64)));
                 line(f, &format!("  {name}"), &count(total), &share)?;
             }
         }

@@ -63,6 +63,15 @@ const OUTCOMES: &str = "
     WHERE $3::text IS NULL OR endpoint = $3
     GROUP BY GROUPING SETS ((endpoint, outcome), (outcome))";
 
+const ERRORS: &str = "
+    SELECT endpoint, outcome, error_kind, count(*) AS stored
+    FROM shadow_read_logs
+    WHERE error_kind <> ''
+        AND created_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'
+        AND created_at < 'epoch'::timestamptz + $2 * interval '1 microsecond'
+        AND ($3::text IS NULL OR endpoint = $3)
+    GROUP BY GROUPING SETS ((endpoint, outcome, error_kind), (outcome, error_kind))";
+
 #[derive(FromRow)]
 struct PairRow {
     endpoint: Option<String>,
@@ -93,6 +102,14 @@ struct OutcomeRow {
     lost: i64,
 }
 
+#[derive(FromRow)]
+struct ErrorRow {
+    endpoint: Option<String>,
+    outcome: String,
+    error_kind: String,
+    stored: i64,
+}
+
 /// The figures of each endpoint, and under `None` of all.
 pub(super) async fn read(
     pool: &PgPool,
@@ -104,6 +121,8 @@ pub(super) async fn read(
     let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let outcomes: Vec<OutcomeRow> =
         sqlx::query_as(OUTCOMES).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
+    let errors: Vec<ErrorRow> =
+        sqlx::query_as(ERRORS).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
     let pairs: Vec<PairRow> =
         sqlx::query_as(PAIRS).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
     snapshot.commit().await?;
@@ -112,6 +131,10 @@ pub(super) async fn read(
     for mut row in outcomes {
         let stats = figures.entry(row.endpoint.take()).or_default();
         stats.add(row);
+    }
+    for row in errors {
+        let errors = &mut figures.entry(row.endpoint).or_default().errors;
+        errors.entry(row.outcome).or_default().insert(row.error_kind, row.stored.unsigned_abs());
     }
     for mut row in pairs {
         let stats = figures.entry(row.endpoint.take()).or_default();

@@ -128,7 +128,13 @@ fn naive(stored: &[ShadowRecord], lost: &[ShadowRecord], of: impl Fn(&ShadowReco
         outcomes.entry(record.outcome.as_str().to_owned()).or_default().lost += 1;
     }
     let all = stored.len() + lost.len();
+    let mut errors: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for record in stored.iter().filter(|record| of(record) && !record.error_kind.is_empty()) {
+        let kinds = errors.entry(record.outcome.as_str().to_owned()).or_default();
+        *kinds.entry(record.error_kind.to_owned()).or_default() += 1;
+    }
     ReadStats {
+        errors,
         outcomes,
         stored: stored.len() as u64,
         lost: lost.len() as u64,
