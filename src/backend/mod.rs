@@ -6,7 +6,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     error::{BackendError, BackendErrorKind, Side},
@@ -71,6 +71,8 @@ impl<B: SearchBackend + ?Sized> SearchBackend for Arc<B> {
 /// Tells whether writes to an index are still under way: comparing then shows the delay of a write, not a difference
 /// between the sides.
 pub trait Settlement: Send + Sync + 'static {
-    /// Whether `index` (`None`: the default one) has no unfinished write; `None` if that cannot be told right now.
-    fn settled<'a>(&'a self, index: Option<&'a str>) -> BoxFuture<'a, Option<bool>>;
+    /// Whether `index` (`None`: the default one) has had no unfinished write at any time from `since` until the call,
+    /// as far as can be known; `None` if that cannot be told right now. Nothing seen before the call may be answered: a
+    /// write may have come in between.
+    fn settled<'a>(&'a self, index: Option<&'a str>, since: Instant) -> BoxFuture<'a, Option<bool>>;
 }

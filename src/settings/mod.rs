@@ -27,6 +27,8 @@ pub struct IndexSettings {
     pub stop_words: Vec<String>,
     /// For a word, what may stand in its place.
     pub synonyms: BTreeMap<String, Vec<String>>,
+    /// The attribute of which an answer shows each value once.
+    pub distinct_attribute: Option<String>,
     /// How deep pages go.
     pub pagination: Pagination,
 }
@@ -112,6 +114,7 @@ impl Default for IndexSettings {
             ranking_rules: rules.map(str::to_owned).to_vec(),
             stop_words: Vec::new(),
             synonyms: BTreeMap::new(),
+            distinct_attribute: None,
             pagination: Pagination::default(),
         }
     }

@@ -74,8 +74,9 @@ pub use worker::{Drained, ShadowWorker};
 /// The bounds of the shadow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShadowPolicy {
-    /// Pairs under way at a time. More than the other side's shadow pool has connections wait there, inside the
-    /// deadline.
+    /// Pairs under way at a time. No more than the other side's shadow pool has connections (8 unless set, see
+    /// `PostgresOptions::isolated_pool`): the others would wait there, inside the deadline, and the latency measured
+    /// would be that of the queue.
     pub concurrency: usize,
     /// Pairs that may wait for one of these places; the next is `dropped_queue_full`.
     pub queue: usize,
@@ -92,7 +93,7 @@ pub struct ShadowPolicy {
 impl Default for ShadowPolicy {
     fn default() -> Self {
         Self {
-            concurrency: 16,
+            concurrency: 8,
             queue: 64,
             max_queue_wait: Duration::from_millis(100),
             deadline: Duration::from_secs(2),

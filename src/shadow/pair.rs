@@ -115,11 +115,9 @@ impl Job {
             (ask(sides.get(other), &query, deadlines.shadow).await, started.elapsed())
         };
         let primary = timeout(deadlines.primary, kept.primary());
-        let ((shadow, shadow_latency), primary, settled_before) = tokio::join!(shadow, primary, sides.settled(&query));
-        let settled = match (settled_before, sides.settled(&query).await) {
-            (Some(before), Some(after)) => Some(before && after),
-            _ => None,
-        };
+        let ((shadow, shadow_latency), primary) = tokio::join!(shadow, primary);
+        // Asked when both have answered, about all the time since the read came in.
+        let settled = sides.settled(&query, sent).await;
 
         ticket.note(|record| {
             record.settled = settled;

@@ -2,7 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 use super::{
     ShadowPolicy,
@@ -89,10 +93,10 @@ impl Sides {
         }
     }
 
-    /// Whether no write to the queried index is under way; unknown if nobody can tell, or not in time.
-    pub(super) async fn settled(&self, query: &SearchQuery) -> Option<bool> {
+    /// Whether no write to the queried index has been under way since then; unknown if nobody can tell, or not in time.
+    pub(super) async fn settled(&self, query: &SearchQuery, since: Instant) -> Option<bool> {
         let settlement = self.settlement.as_ref()?;
-        timeout(SETTLEMENT_DEADLINE, settlement.settled(query.index.as_deref())).await.ok().flatten()
+        timeout(SETTLEMENT_DEADLINE, settlement.settled(query.index.as_deref(), since)).await.ok().flatten()
     }
 }
 

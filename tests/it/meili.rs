@@ -9,10 +9,11 @@ use crossfade::{
     },
     error::BackendErrorKind,
     search::{FilterInput, FilterTerm, MatchingStrategy, Page, SearchQuery},
-    testing::meili::{Fault, Meili, Route},
+    testing::meili::{Fault, Latency, Meili, Route},
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 async fn films(meili: &Meili) -> MeiliIndex {
     let settings = json!({
@@ -163,40 +164,58 @@ async fn what_the_server_does_not_answer_is_a_timeout_or_an_outage() {
 }
 
 #[tokio::test]
-async fn an_index_is_unsettled_while_a_task_is_under_way() {
+async fn an_index_is_unsettled_while_a_task_is_under_way_and_if_one_was() {
     let meili = Meili::start().await.unwrap();
+    let before = Instant::now();
     let index = films(&meili).await;
     let other = films(&meili).await;
-    let probe = MeiliSettlement::new(index.clone()).interval(Duration::ZERO);
-    assert_eq!(probe.settled(None).await, Some(true));
-    assert_eq!(probe.settled(Some("../keys")).await, None);
+    let probe = MeiliSettlement::new(index.clone());
+    assert_eq!(probe.settled(None, before).await, Some(false), "a task has finished since");
+    let quiet = Instant::now();
+    assert_eq!(probe.settled(None, quiet).await, Some(true));
+    assert_eq!(probe.settled(Some("../keys"), quiet).await, None);
+    meili.write(Method::POST, &format!("/indexes/{}/documents", index.uid()), Some(&json!([{"id": 9}]))).await.unwrap();
+    assert_eq!(probe.settled(None, quiet).await, Some(false), "enqueued and finished between two looks");
+    assert_eq!(probe.settled(None, Instant::now()).await, Some(true));
+    assert_eq!(probe.settled(Some(other.uid()), quiet).await, Some(true));
     if let Some(double) = meili.double() {
         double.pause_tasks();
         let path = format!("/indexes/{}/documents", index.uid());
         let write = meili.client().call(Method::POST, &path, Some(&json!([{"id": 9}])));
         let task = meili.client().send(write).await.unwrap().json()["taskUid"].as_u64().unwrap();
-        assert_eq!(probe.settled(None).await, Some(false));
-        assert_eq!(probe.settled(Some(other.uid())).await, Some(true));
+        assert_eq!(probe.settled(None, Instant::now()).await, Some(false));
+        assert_eq!(probe.settled(Some(other.uid()), quiet).await, Some(true));
         double.resume_tasks();
         meili.wait(task).await.unwrap();
-        assert_eq!(probe.settled(None).await, Some(true));
+        assert_eq!(probe.settled(None, Instant::now()).await, Some(true));
         double.fail_always(Route::Tasks, Fault::Drop);
-        assert_eq!(probe.settled(None).await, None);
+        assert_eq!(probe.settled(None, Instant::now()).await, None);
     }
     meili.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn an_answer_about_tasks_holds_for_the_interval() {
+async fn questions_about_tasks_share_requests_that_begin_after_them() {
     let meili = Meili::start().await.unwrap();
     let Some(double) = meili.double() else { return };
     let index = films(&meili).await;
+    let probe = MeiliSettlement::new(index.clone()).interval(Duration::from_millis(200));
+    let since = Instant::now();
     let before = double.requests(Route::Tasks);
-    let probe = MeiliSettlement::new(index.clone()).interval(Duration::from_secs(600));
-    let answers = futures_util::future::join_all((0..50).map(|_| probe.settled(None))).await;
+    let answers = futures_util::future::join_all((0..50).map(|_| probe.settled(None, since))).await;
     assert!(answers.iter().all(|answer| *answer == Some(true)));
-    assert_eq!(double.requests(Route::Tasks), before + 1);
-    probe.settled(Some("another")).await;
-    assert_eq!(double.requests(Route::Tasks), before + 2);
+    assert_eq!(double.requests(Route::Tasks), before + 4, "two looks of two requests: one had begun");
+    // Who asks for more than the look under way knows is not told its answer.
+    double.slow(Route::Tasks, Latency::Fixed(Duration::from_millis(50)));
+    meili.write(Method::POST, &format!("/indexes/{}/documents", index.uid()), Some(&json!([{"id": 9}]))).await.unwrap();
+    let (late, asked) = (Instant::now(), double.requests(Route::Tasks));
+    let (late, early) = tokio::join!(probe.settled(None, late), async {
+        while double.requests(Route::Tasks) == asked {
+            tokio::task::yield_now().await;
+        }
+        probe.settled(None, since).await
+    });
+    assert_eq!((late, early), (Some(true), Some(false)));
+    assert!(since.elapsed() > Duration::from_millis(550), "two looks within an interval");
     meili.close().await.unwrap();
 }

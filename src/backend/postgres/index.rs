@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::{PgConnection, PgPool, PgTransaction, types::Json};
 
 use super::{
     PostgresOptions,
@@ -93,7 +93,11 @@ impl PostgresIndex {
     /// the values of an attribute would pass every `!=`. Repeating it takes up what an interrupted call has left.
     pub async fn apply_settings(&self, settings: &IndexSettings) -> Result<(), BackendError> {
         let doing = "changing the settings";
-        let mut change = self.pool().begin().await.map_err(failed(doing))?;
+        let ignored = ignored(settings);
+        if !ignored.is_empty() {
+            tracing::warn!(index = self.uid(), settings = ?ignored, "PostgreSQL answers as if these were not set");
+        }
+        let mut change = self.begin(doing).await?;
         let (old, generation) = self.locked_settings(&mut change, sql::SETTINGS_FOR_CHANGE).await?;
         let generation = if old.derives_like(settings) { generation } else { generation + 1 };
         let update = sqlx::query(sql::CHANGE_SETTINGS).bind(self.uid()).bind(Json(settings)).bind(generation);
@@ -135,7 +139,7 @@ impl PostgresIndex {
                 *known = version.0.max(*known);
             }
             let (ids, versions): (Vec<&str>, Vec<i64>) = newest.into_iter().unzip();
-            let mut write = self.pool().begin().await.map_err(failed(doing))?;
+            let mut write = self.begin(doing).await?;
             let (_, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
             let delete = sqlx::query(sql::DELETE).bind(self.uid()).bind(generation).bind(ids).bind(versions);
             let deleted = delete.execute(&mut *write).await.map_err(failed(doing))?.rows_affected();
@@ -147,19 +151,23 @@ impl PostgresIndex {
 
     /// How many documents there are.
     pub async fn document_count(&self) -> Result<u64, BackendError> {
+        let doing = "counting documents";
+        let mut count = self.begin(doing).await?;
         let count: Option<i64> = sqlx::query_scalar(sql::DOCUMENT_COUNT)
             .bind(self.uid())
-            .fetch_optional(self.pool())
+            .fetch_optional(&mut *count)
             .await
-            .map_err(failed("counting documents"))?;
+            .map_err(failed(doing))?;
         count.map(i64::unsigned_abs).ok_or_else(|| index_not_found(self.uid()))
     }
 
     /// Tells the planner how frequent words and values are now. Worth it after a bulk load: until the server does it by
     /// itself, about a minute later, searches take some times as long. Needs the owner of the tables.
     pub async fn analyze(&self) -> Result<(), BackendError> {
-        sqlx::query(sql::ANALYZE).execute(self.pool()).await.map_err(failed("analyzing the documents"))?;
-        Ok(())
+        let doing = "analyzing the documents";
+        let mut analyze = self.begin(doing).await?;
+        sqlx::query(sql::ANALYZE).execute(&mut *analyze).await.map_err(failed(doing))?;
+        analyze.commit().await.map_err(failed(doing))
     }
 
     pub(super) fn options(&self) -> &PostgresOptions {
@@ -170,10 +178,15 @@ impl PostgresIndex {
         self.pool.get_or_init(|| self.options.connect_lazy())
     }
 
+    /// A transaction for what takes its time: the statement timeout is for reads.
+    async fn begin(&self, doing: &'static str) -> Result<PgTransaction<'static>, BackendError> {
+        self.pool().begin_with(sql::BEGIN_UNHURRIED).await.map_err(failed(doing))
+    }
+
     /// Writes one batch, in which no id stands twice, and says how many rows.
     async fn write(&self, documents: &[&VersionedDocument]) -> Result<u64, BackendError> {
         let doing = "writing documents";
-        let mut write = self.pool().begin().await.map_err(failed(doing))?;
+        let mut write = self.begin(doing).await?;
         let (settings, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
         let derivation = Derivation::new(&settings);
         let mut bodies = Vec::with_capacity(documents.len());
@@ -197,7 +210,7 @@ impl PostgresIndex {
     /// Derives the next outdated rows after an id again; says the last one, or `None` at the end.
     async fn derive_next(&self, after: &str) -> Result<Option<String>, BackendError> {
         let doing = "deriving rows again";
-        let mut write = self.pool().begin().await.map_err(failed(doing))?;
+        let mut write = self.begin(doing).await?;
         // Read anew each time: if somebody changes them meanwhile, no row is derived under settings already gone.
         let (settings, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
         let rows: Vec<(String, String)> = sqlx::query_as(sql::OUTDATED)
@@ -245,6 +258,13 @@ impl PostgresIndex {
     }
 }
 
+/// The settings that are kept and change no answer.
+fn ignored(settings: &IndexSettings) -> Vec<&'static str> {
+    let synonyms = !settings.synonyms.is_empty();
+    let rules = settings.ranking_rules != IndexSettings::default().ranking_rules;
+    [(synonyms, "synonyms"), (rules, "rankingRules")].into_iter().filter_map(|(is, name)| is.then_some(name)).collect()
+}
+
 /// The settings of any index of the schema, and whether every row has been derived under them.
 pub(super) async fn settings(connection: &mut PgConnection, uid: &str) -> Result<(IndexSettings, bool), BackendError> {
     let row: Option<(Json<IndexSettings>, bool)> = sqlx::query_as(sql::SETTINGS)
@@ -265,5 +285,22 @@ impl LoadCounts {
 impl fmt::Debug for PostgresIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresIndex").field("uid", &self.uid).field("options", &self.options).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_without_effect_are_named() {
+        let ignored = |settings| ignored(&serde_json::from_value(settings).unwrap());
+        assert!(ignored(json!({"stopWords": ["the"]})).is_empty());
+        assert_eq!(
+            ignored(json!({"synonyms": {"a": ["b"]}, "rankingRules": ["year:desc"]})),
+            ["synonyms", "rankingRules"]
+        );
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{
+    Connection,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
+use tokio::time::timeout;
 
 use super::PostgresIndex;
 use crate::error::{BackendError, BackendErrorKind, Side};
@@ -27,20 +31,26 @@ pub struct PoolSize {
     pub statement_timeout: Duration,
 }
 
+/// How long a connection may take to answer after its query.
+const LONGEST_PING: Duration = Duration::from_millis(250);
+
 impl PostgresOptions {
-    /// The database of a URL, with the schema `cn_search`, 10 connections and statements of 5 s; for
-    /// [isolated](crate::backend::SearchBackend::isolated) reads 4 connections and statements of 1 s.
+    /// The database of a URL, with the schema `cn_search`, 10 connections and statements of 1.2 s, a little more than the
+    /// read deadline of a [`Migration`](crate::migration::Migration): a statement that nobody waits for holds its
+    /// connection no longer than that. For [isolated](crate::backend::SearchBackend::isolated) reads 8 connections, as
+    /// many as a [`ShadowPolicy`](crate::shadow::ShadowPolicy) has pairs under way, and statements of 1 s.
     pub fn new(url: &str) -> Result<Self, BackendError> {
         // The cause is left out: it may quote the URL, which may hold a password.
         let connect = url
             .parse()
             .map_err(|_| BackendError::new(Side::Pg, BackendErrorKind::Internal, "reading the connection URL"))?;
         let seconds = Duration::from_secs;
+        let (reads, shadows) = (Duration::from_millis(1_200), seconds(1));
         Ok(Self {
             connect,
             schema: "cn_search".to_owned(),
-            shared: PoolSize { max_connections: 10, acquire_timeout: seconds(5), statement_timeout: seconds(5) },
-            isolated: PoolSize { max_connections: 4, acquire_timeout: seconds(1), statement_timeout: seconds(1) },
+            shared: PoolSize { max_connections: 10, acquire_timeout: seconds(5), statement_timeout: reads },
+            isolated: PoolSize { max_connections: 8, acquire_timeout: seconds(1), statement_timeout: shadows },
         })
     }
 
@@ -56,7 +66,8 @@ impl PostgresOptions {
         self
     }
 
-    /// The pool of shadow reads.
+    /// The pool of shadow reads. With fewer connections than pairs may be under way
+    /// ([`ShadowPolicy::concurrency`](crate::shadow::ShadowPolicy::concurrency)), the latencies measured hold our own queue.
     pub fn isolated_pool(mut self, size: PoolSize) -> Self {
         self.isolated = size;
         self
@@ -86,6 +97,11 @@ impl PostgresOptions {
         PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(acquire_timeout)
+            // A query that was given up is still running: its connection is closed unless it comes free soon, since
+            // until then nobody else can have its place.
+            .after_release(|connection, _| {
+                Box::pin(async move { Ok(matches!(timeout(LONGEST_PING, connection.ping()).await, Ok(Ok(())))) })
+            })
             .connect_lazy_with(self.connect.clone().application_name("crossfade").options(settings))
     }
 }

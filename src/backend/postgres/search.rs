@@ -52,6 +52,9 @@ impl PostgresIndex {
             settings.allow_filter(filter).map_err(not_allowed)?;
         }
         settings.allow_sort(&sort).map_err(not_allowed)?;
+        if settings.distinct_attribute.is_some() {
+            return Err(unsupported("searching an index with a distinct attribute"));
+        }
         if !derived && (filter.is_some() || !sort.is_empty()) {
             return Err(unsupported("filtering or sorting while a change of the settings is carried out"));
         }
@@ -119,9 +122,16 @@ impl Ladder<'_> {
         Rung { words, open: self.words.open && kept == self.words.words.len() }
     }
 
+    /// Whether a connection should keep the statement. Filters and sorts come in any shape, and would drive out those
+    /// that come again.
+    fn is_kept(&self) -> bool {
+        self.universe.filter.is_none() && self.sort.is_empty()
+    }
+
     async fn count(&self, snapshot: &mut PgConnection, step: Step<'_>) -> Result<u64, BackendError> {
         let count: i64 = sql::count(self.universe, step)
             .build_query_scalar()
+            .persistent(self.is_kept())
             .fetch_one(snapshot)
             .await
             .map_err(failed("counting matches"))?;
@@ -142,6 +152,7 @@ impl Ladder<'_> {
         let order = Order { ranks, sort: &self.sort, offset: bounded(offset), limit: bounded(limit as u64) };
         let rows: Vec<(String, String)> = sql::hits(self.universe, step, &order)
             .build_query_as()
+            .persistent(self.is_kept())
             .fetch_all(snapshot)
             .await
             .map_err(failed("searching"))?;

@@ -14,6 +14,8 @@ use crate::{
 /// One snapshot answers one query, whatever is written meanwhile.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+pub(super) const BEGIN_UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0";
+
 /// With whether every row has been derived under them.
 pub(super) const SETTINGS: &str = "SELECT settings, derived_generation = generation FROM search_indexes WHERE uid = $1";
 
@@ -124,14 +126,15 @@ pub(super) fn count(universe: Universe<'_>, step: Step<'_>) -> QueryBuilder<Post
 
 /// The id and the body of the documents of a step, best first.
 pub(super) fn hits(universe: Universe<'_>, step: Step<'_>, order: &Order<'_>) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT d.id, d.body::text");
+    // The sort carries references to the bodies; only those of the hits are read.
+    let mut query = QueryBuilder::new("SELECT id, body::text FROM (SELECT d.id, d.body");
     push_from(&mut query, universe, step);
     query.push(" ORDER BY ");
     push_attribute_rank(&mut query, step.rung, order.ranks);
     for criterion in order.sort {
         push_criterion(&mut query, criterion);
     }
-    query.push("d.ordinal, d.id OFFSET ").push_bind(order.offset).push(" LIMIT ").push_bind(order.limit);
+    query.push("d.ordinal, d.id OFFSET ").push_bind(order.offset).push(" LIMIT ").push_bind(order.limit).push(") s");
     query
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Task {
     canceled_by: Option<usize>,
     enqueued_at: Timestamp,
     started_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
 }
 
 impl Work {

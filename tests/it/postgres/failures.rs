@@ -74,16 +74,73 @@ async fn shadow_reads_do_not_take_the_connections_of_users() {
 }
 
 #[tokio::test]
+async fn a_read_given_up_does_not_keep_its_place_in_the_pool() {
+    let ground = Ground::new().await;
+    ground.index(json!({}), &titled(&["x"])).await;
+    let index = ground.options().pool(pool(1, Duration::from_secs(30))).index("things");
+    let (mut locker, mut watcher) = (ground.psql().await, ground.psql().await);
+    sqlx::raw_sql("BEGIN; LOCK TABLE search_indexes IN ACCESS EXCLUSIVE MODE").execute(&mut locker).await.unwrap();
+    let query = SearchQuery::new("x");
+    assert!(tokio::time::timeout(Duration::from_millis(100), index.search(&query)).await.is_err());
+    // The first statement still waits for the lock when the second gets as far.
+    let both_wait = async {
+        let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE NOT granted AND datname = current_database()";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() < 2 {}
+        sqlx::raw_sql("ROLLBACK").execute(&mut locker).await.unwrap();
+    };
+    let both_wait = tokio::time::timeout(Duration::from_secs(20), both_wait);
+    let (second, waited) = tokio::join!(index.search(&query), both_wait);
+    assert_eq!(second.unwrap().total, 1);
+    waited.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_a_read_takes_its_time() {
+    let ground = Ground::new().await;
+    ground.index(json!({}), &titled(&["x"])).await;
+    let index = ground.options().pool(pool(8, Duration::from_millis(50))).index("things");
+    let settings = super::settings_of(json!({"searchableAttributes": ["title"]}));
+    let documents = super::numbered(&titled(&["x"]));
+    let mut locker = ground.psql().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE search_documents IN ACCESS EXCLUSIVE MODE").execute(&mut locker).await.unwrap();
+    let work = async {
+        tokio::try_join!(
+            index.load(&documents),
+            index.apply_settings(&settings),
+            index.document_count(),
+            index.analyze(),
+            async { index.delete(&[("9".into(), crossfade::document::Version(1))]).await },
+        )
+    };
+    tokio::pin!(work);
+    assert!(tokio::time::timeout(Duration::from_millis(400), &mut work).await.is_err(), "given up while it waited");
+    sqlx::raw_sql("ROLLBACK").execute(&mut locker).await.unwrap();
+    work.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_unauthorized_and_never_shown() {
     let ground = Ground::new().await;
     let mut psql = ground.psql().await;
-    sqlx::raw_sql("CREATE ROLE shut_out NOLOGIN PASSWORD 'hunter22'").execute(&mut psql).await.ok();
+    // Roles belong to the server, which may be the user's: dropped before anything can fail.
+    let role = format!("crossfade_shut_out_{}", std::process::id());
+    let create = format!("CREATE ROLE {role} NOLOGIN PASSWORD 'hunter22'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut psql).await.unwrap();
     let (scheme, rest) = ground.database.url().split_once("://").unwrap();
     let host = rest.split_once('@').map_or(rest, |(_, host)| host);
-    let url = format!("{scheme}://shut_out:hunter22@{host}");
+    let url = format!("{scheme}://{role}:hunter22@{host}");
     let index = PostgresOptions::new(&url).unwrap().pool(pool(1, Duration::from_secs(5))).index("things");
-    let error = index.search(&SearchQuery::new("x")).await.unwrap_err();
+    let outcome = index.search(&SearchQuery::new("x")).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP ROLE {role}"))).execute(&mut psql).await.unwrap();
+    let error = outcome.unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::Unauthorized, "{error}");
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_roles WHERE rolname = $1")
+        .bind(&role)
+        .fetch_one(&mut psql)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
     let broken = PostgresOptions::new("postgres://u:hunter22@[broken").unwrap_err();
     for text in
         [error.to_string(), format!("{error:?}"), format!("{index:?}"), format!("{broken:?}"), broken.to_string()]

@@ -109,6 +109,8 @@ async fn stop_words_are_passed_over() {
     assert_eq!(found(&index, &SearchQuery::new("the end")).await, ["1", "2"]);
     assert_eq!(found(&index, &SearchQuery::new("the")).await, ["3"]);
     assert_eq!(found(&index, &SearchQuery::new("the ")).await, ["1", "2", "3"]);
+    // As the source has it, the word is stopped as it is written only.
+    assert!(found(&index, &SearchQuery::new("The end")).await.is_empty());
 }
 
 #[tokio::test]
@@ -213,6 +215,16 @@ async fn no_query_a_client_can_write_is_an_outage() {
         assert_eq!(error.as_ref().map(|error| error.kind()), kind, "{error:?}");
         assert!(error.is_none_or(|error| !error.kind().is_outage()));
     }
+}
+
+#[tokio::test]
+async fn an_index_that_shows_each_value_once_is_left_to_the_source() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({"distinctAttribute": "title"}), &titled(&["x", "x"])).await;
+    let error = index.search(&SearchQuery::new("x")).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unsupported, "{error}");
+    index.apply_settings(&super::settings_of(json!({"distinctAttribute": null}))).await.unwrap();
+    assert_eq!(found(&index, &SearchQuery::new("x")).await, ["1", "2"]);
 }
 
 #[tokio::test]

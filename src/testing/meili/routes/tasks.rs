@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, Query, State},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Answer, App, Parameters};
@@ -37,6 +38,17 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
         return Err(ApiError::bad_request("invalid_task_statuses", message));
     }
     let indexes = list_parameter(&parameters, "indexUids");
+    let after: Option<Timestamp> = match parameters.get("afterFinishedAt").map(|text| (text, text.parse())) {
+        Some((text, Err(_))) => {
+            let message = format!(
+                "Invalid value in parameter `afterFinishedAt`: `{text}` is an invalid date-time. It should follow the \
+                 YYYY-MM-DD or RFC 3339 date-time format."
+            );
+            return Err(ApiError::bad_request("invalid_task_after_finished_at", message));
+        }
+        Some((_, Ok(after))) => Some(after),
+        None => None,
+    };
     let data = shared.read();
     let is_one_of = |list: &Option<Vec<String>>, text: &str| {
         list.as_ref().is_none_or(|list| list.iter().any(|element| element == text))
@@ -44,6 +56,7 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
     let matching = || {
         let all = data.tasks.iter().rev().flatten();
         all.filter(|task| is_one_of(&statuses, task.status.as_str()) && is_one_of(&indexes, &task.index))
+            .filter(|task| after.is_none_or(|after| task.finished_at.is_some_and(|end| end > after)))
     };
     let mut rest = matching().skip_while(|task| task.uid > from);
     let shown: Vec<_> = rest.by_ref().take(limit).collect();
