@@ -90,6 +90,7 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
 }
 
 impl Rule {
+    #[cfg(feature = "postgres")]
     const ALL: [Self; 8] = [
         Self::UnknownFlag,
         Self::BadValue,
@@ -155,6 +156,7 @@ impl Refusal {
     }
 
     /// A refusal of the database: the name of the rule, and its message, which begins with that name.
+    #[cfg(feature = "postgres")]
     pub(crate) fn of_database(rule: &str, message: &str) -> Option<Self> {
         let rule = Rule::ALL.into_iter().find(|known| known.name() == rule)?;
         let message = message.strip_prefix(rule.name())?.strip_prefix(": ")?;
