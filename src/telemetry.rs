@@ -1,17 +1,13 @@
 //! Every metric of the crate: its name, its meaning, its labels. Nothing else calls the `metrics` macros.
 //!
-//! Labels come from closed sets; none ever holds a query, a user or a document id. Recording looks the recorder up each
+//! Labels come from closed sets (they are `&'static str`); none ever holds a query, a user or a document id. Recording looks the recorder up each
 //! time, so an exporter may be installed before or after the layers are built; nothing is recorded on the path of a
 //! request that is neither sampled nor answered by PostgreSQL.
 #![allow(clippy::disallowed_macros)]
 
 use metrics::Unit;
 
-use crate::{
-    error::{BackendErrorKind, Side},
-    plan::{Plan, Rule},
-    shadow::{Outcome, ShadowRecord},
-};
+use crate::error::{BackendErrorKind, Side};
 
 /// Sampled reads, by how they ended. Labels: `outcome`.
 pub const SHADOW_OUTCOMES: &str = "shadow_outcomes_total";
@@ -151,40 +147,32 @@ pub(crate) fn worker_panicked() {
     metrics::counter!(WORKER_PANICS).increment(1);
 }
 
-/// A sampled read ended, with what was measured if both sides answered.
-pub(crate) fn shadow_recorded(record: &ShadowRecord) {
-    metrics::counter!(SHADOW_OUTCOMES, "outcome" => record.outcome.as_str()).increment(1);
-    if record.outcome != Outcome::Compared {
-        return;
-    }
-    if let Some(overlap) = record.overlap_at_10 {
-        metrics::histogram!(SHADOW_OVERLAP).record(overlap);
-    }
-    if let Some(delta) = record.latency_delta_ms() {
-        metrics::histogram!(SHADOW_LATENCY_DELTA).record(delta);
-    }
-    for side in [Side::Meili, Side::Pg] {
-        if record.leg(side).ids.as_ref().is_some_and(Vec::is_empty) {
-            metrics::counter!(SHADOW_ZERO_RESULTS, "side" => side.as_str()).increment(1);
-        }
-    }
+/// A sampled read ended.
+pub(crate) fn shadow_ended(outcome: &'static str) {
+    metrics::counter!(SHADOW_OUTCOMES, "outcome" => outcome).increment(1);
 }
 
-/// A plan came into force.
-pub(crate) fn plan_in_force(before: &Plan, now: &Plan) {
-    plan_info(before, 0.0);
-    plan_info(now, 1.0);
+/// A pair was compared.
+pub(crate) fn shadow_compared(overlap_at_10: f64, latency_delta_ms: f64) {
+    metrics::histogram!(SHADOW_OVERLAP).record(overlap_at_10);
+    metrics::histogram!(SHADOW_LATENCY_DELTA).record(latency_delta_ms);
 }
 
-fn plan_info(plan: &Plan, value: f64) {
-    let (phase, flags) = (plan.phase().as_str(), plan.flags);
-    let (mode, backend) = (flags.write_mode.as_str(), flags.read_backend.as_str());
-    metrics::gauge!(PLAN_INFO, "phase" => phase, "write_mode" => mode, "read_backend" => backend).set(value);
+/// A side of a compared pair found nothing.
+pub(crate) fn shadow_zero_results(side: Side) {
+    metrics::counter!(SHADOW_ZERO_RESULTS, "side" => side.as_str()).increment(1);
 }
 
-/// A proposal was refused.
-pub(crate) fn plan_rejected(rule: Rule) {
-    metrics::counter!(PLAN_REJECTED, "reason" => rule.name()).increment(1);
+/// A plan came into force, or is no longer.
+pub(crate) fn plan_info(phase: &'static str, write_mode: &'static str, read_backend: &'static str, in_force: bool) {
+    let gauge =
+        metrics::gauge!(PLAN_INFO, "phase" => phase, "write_mode" => write_mode, "read_backend" => read_backend);
+    gauge.set(if in_force { 1.0 } else { 0.0 });
+}
+
+/// A proposal was refused; `rule` is the name of one.
+pub(crate) fn plan_rejected(rule: &'static str) {
+    metrics::counter!(PLAN_REJECTED, "reason" => rule).increment(1);
 }
 
 /// How old the knowledge of the flag table is.
@@ -209,8 +197,8 @@ pub(crate) fn shadow_log_stored(rows: u64) {
 
 /// A record will not become a row of the shadow log; `reason` is from a closed set.
 #[cfg(feature = "postgres")]
-pub(crate) fn shadow_log_lost(reason: &'static str, outcome: Outcome) {
-    metrics::counter!(SHADOW_LOG_LOST, "reason" => reason, "outcome" => outcome.as_str()).increment(1);
+pub(crate) fn shadow_log_lost(reason: &'static str, outcome: &'static str) {
+    metrics::counter!(SHADOW_LOG_LOST, "reason" => reason, "outcome" => outcome).increment(1);
 }
 
 /// An attempt to reach the shadow log's tables failed.

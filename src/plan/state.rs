@@ -5,7 +5,7 @@ use std::{mem, path::PathBuf};
 use tokio::sync::watch;
 
 use super::{
-    FlagReading, FlagSet, FlagSourceError, Flags, PlanHandle, Refusal,
+    FlagReading, FlagSet, FlagSourceError, Flags, Plan, PlanHandle, Refusal,
     last_good::LastGood,
     merge::{Decision, Inputs, Table},
 };
@@ -50,7 +50,7 @@ impl State {
     /// No plan yet but the defaults.
     pub(super) fn new(has_table: bool, last_good: Option<PathBuf>) -> Self {
         let handle = PlanHandle::fixed(Flags::default());
-        telemetry::plan_in_force(&handle.load(), &handle.load());
+        tell(&handle.load(), true);
         Self {
             handle,
             inputs: Inputs { has_table, ..Inputs::default() },
@@ -144,7 +144,8 @@ impl State {
             return;
         }
         let now = self.handle.put(decision.plan);
-        telemetry::plan_in_force(&before, &now);
+        tell(&before, false);
+        tell(&now, true);
         let (from, to) = (before.phase(), now.phase());
         tracing::info!(%from, %to, flags = ?now.flags, target_stale = now.target_stale, "a new plan is in force");
     }
@@ -209,13 +210,19 @@ fn told_once<T>(last: &mut Option<Refusal>, outcome: Result<T, Refusal>, of: &'s
         }
         Err(refusal) => {
             if last.as_ref() != Some(&refusal) {
-                telemetry::plan_rejected(refusal.rule());
+                telemetry::plan_rejected(refusal.rule().name());
                 tracing::warn!(%refusal, "refused: {of}; the last good plan stays");
                 *last = Some(refusal);
             }
             None
         }
     }
+}
+
+/// Shows in the metrics whether a plan is in force.
+fn tell(plan: &Plan, in_force: bool) {
+    let (mode, backend) = (plan.flags.write_mode.as_str(), plan.flags.read_backend.as_str());
+    telemetry::plan_info(plan.phase().as_str(), mode, backend, in_force);
 }
 
 #[cfg(test)]

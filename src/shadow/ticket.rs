@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Outcome, ShadowRecord, ShadowSink};
-use crate::telemetry;
+use crate::{error::Side, telemetry};
 
 /// Exists once for each sampled read. It is [resolved](Ticket::resolve), or, if it gets lost on the way (a worker that
 /// stopped, a task that panicked), resolves itself when it is dropped: no sampled read ends without an outcome.
@@ -32,8 +32,20 @@ impl Ticket {
         if let Some((sink, mut record)) = self.open.take() {
             record.outcome = outcome;
             record.error_kind = error_kind;
-            telemetry::shadow_recorded(&record);
+            tell(&record);
             sink.record(record);
+        }
+    }
+}
+
+/// Shows a record in the metrics.
+fn tell(record: &ShadowRecord) {
+    telemetry::shadow_ended(record.outcome.as_str());
+    let (Some(overlap), Some(delta)) = (record.overlap_at_10, record.latency_delta_ms()) else { return };
+    telemetry::shadow_compared(overlap, delta);
+    for side in [Side::Meili, Side::Pg] {
+        if record.leg(side).ids.as_ref().is_some_and(Vec::is_empty) {
+            telemetry::shadow_zero_results(side);
         }
     }
 }

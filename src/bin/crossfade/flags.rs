@@ -79,7 +79,8 @@ Flags and values (the default first):
 #[derive(Args)]
 struct Change {
     /// Who changes it; kept in the history.
-    #[arg(long, env = "USER", value_name = "NAME")]
+    // A container often has no USER: that must not stand in the way of a rollback.
+    #[arg(long, env = "USER", value_name = "NAME", default_value = "unknown")]
     by: String,
     /// The reason; kept in the history.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]

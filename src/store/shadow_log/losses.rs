@@ -50,7 +50,7 @@ impl Losses {
     /// Counts one record, in the metric and for the table. Called on the response path when the queue is full: the lock
     /// is held for one map entry, here and in [`take`](Self::take).
     pub(super) fn count(&self, at_micros: i64, endpoint: &Arc<str>, outcome: Outcome, reason: Reason) {
-        telemetry::shadow_log_lost(reason.as_str(), outcome);
+        telemetry::shadow_log_lost(reason.as_str(), outcome.as_str());
         let minute = at_micros - at_micros % MINUTE;
         let key = LossKey { minute, endpoint: Arc::clone(endpoint), outcome, reason };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;

@@ -122,6 +122,9 @@ async fn rows_and_losses_are_deleted_when_they_are_too_old() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(writer.run(stop.clone()));
     tables.until("SELECT count(*) = 20 FROM shadow_read_logs").await;
+    // Written after the deletion has been counted, not only made.
+    log.record(ShadowRecord { at: SystemTime::now(), ..records(3, 1).remove(0) });
+    tables.until("SELECT count(*) = 21 FROM shadow_read_logs").await;
     stop.cancel();
 
     assert_eq!(running.await.unwrap().deleted, 40);
