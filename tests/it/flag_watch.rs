@@ -164,6 +164,19 @@ async fn listening(psql: &mut PgConnection) -> i32 {
     }
 }
 
+/// Waits until the watcher on this connection has begun another read.
+async fn next_read(psql: &mut PgConnection, watcher: i32) {
+    let (begun, mut first) = (Instant::now(), None);
+    loop {
+        let at = sqlx::query_scalar("SELECT query_start::text FROM pg_stat_activity WHERE pid = $1").bind(watcher);
+        let at: Option<String> = at.fetch_one(&mut *psql).await.unwrap();
+        if first.get_or_insert_with(|| at.clone()) != &at {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody reads");
+    }
+}
+
 #[tokio::test]
 async fn a_lost_notification_is_found_by_the_poll_and_listening_resumes() {
     let metrics = Metrics::record();
@@ -173,6 +186,10 @@ async fn a_lost_notification_is_found_by_the_poll_and_listening_resumes() {
     let running = Running::start(watcher);
     let mut psql = PgConnection::connect(database.url()).await.unwrap();
     let before = listening(&mut psql).await;
+    // Preparing the first read shows in the same way as having read: only after further ones it is a poll for certain.
+    for _ in 0..2 {
+        next_read(&mut psql, before).await;
+    }
     // A change that nobody is told of.
     psql.execute("SET session_replication_role = replica").await.unwrap();
     psql.execute("INSERT INTO cn_search.runtime_flags VALUES ('search_write_mode', 'dual', now(), 'test')")
