@@ -1,7 +1,10 @@
 //! Tail latency under load while the shadow hangs, beside the naive way.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,12 +13,13 @@ use crossfade::{
     backend::SearchBackend,
     error::{BackendError, Side},
     search::{SearchHits, SearchQuery},
+    shadow::{ShadowRecord, ShadowSink},
 };
 use futures_util::future::BoxFuture;
 use hdrhistogram::Histogram;
 use tokio_util::sync::CancellationToken;
 
-use crate::paths::{self, HttpPath, Mode, Path, Records};
+use crate::paths::{self, HttpPath, Mode, Path};
 
 /// What the source takes, and what the hanging side takes.
 const SOURCE: Duration = Duration::from_millis(2);
@@ -27,6 +31,16 @@ const ROUNDS: usize = 20;
 const PER_ROUND: Duration = Duration::from_millis(400);
 
 struct Slow;
+
+/// Counts only: a growing list would be measured too.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl ShadowSink for Counted {
+    fn record(&self, _: ShadowRecord) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl SearchBackend for Slow {
     fn side(&self) -> Side {
@@ -44,7 +58,7 @@ impl SearchBackend for Slow {
 pub async fn run() {
     let sides: [Arc<dyn SearchBackend>; 2] = [Arc::new(paths::Instant(Side::Meili, paths::hits())), Arc::new(Slow)];
     // The policy a service would have.
-    let (migration, worker) = Mode::Sampled.migration(Records::default(), sides, Default::default());
+    let (migration, worker) = Mode::Sampled.migration(Counted::default(), sides, Default::default());
     let stop = CancellationToken::new();
     let worker = tokio::spawn(worker.run(stop.clone()));
     let answer = Bytes::from(paths::answer());

@@ -72,7 +72,7 @@ impl Mode {
 
     pub fn migration(
         self,
-        records: Records,
+        records: impl ShadowSink,
         sides: [Arc<dyn SearchBackend>; 2],
         policy: ShadowPolicy,
     ) -> (Migration, Worker) {

@@ -61,6 +61,7 @@ impl<C> DecideLayer<C> {
     }
 }
 
+#[inline]
 fn drawn(rate: Percent) -> bool {
     rate != Percent::ZERO && rate.covers(Percent::bucket_of(rand::random()))
 }

@@ -51,6 +51,7 @@ impl Plan {
     }
 
     /// The share of reads that is also sent to the other side: the flag while both sides are kept current, else none.
+    #[inline]
     pub fn shadow_rate(&self) -> Percent {
         match self.flags.write_mode {
             WriteMode::Dual => self.flags.shadow_sample_rate,
@@ -59,6 +60,7 @@ impl Plan {
     }
 
     /// The side that answers every reader, or `None` during the canary, when it depends on who reads.
+    #[inline]
     pub fn answers_all(&self) -> Option<Side> {
         match (self.flags.read_backend, self.flags.read_pg_percent) {
             (ReadBackend::Meili, _) | (ReadBackend::Pg, Percent::ZERO) => Some(Side::Meili),

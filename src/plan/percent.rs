@@ -33,6 +33,7 @@ impl Percent {
     }
 
     /// Whether a bucket lies within the share. A larger share covers all that a smaller one does.
+    #[inline]
     pub fn covers(self, bucket: u32) -> bool {
         bucket < self.0
     }
@@ -48,6 +49,7 @@ impl Percent {
     }
 
     /// The bucket of 64 uniform random bits.
+    #[inline]
     pub fn bucket_of(bits: u64) -> u32 {
         // The high half scaled to the buckets: no modulo bias worth the name, no division.
         (((bits >> 32) * u64::from(BUCKETS)) >> 32) as u32

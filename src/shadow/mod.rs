@@ -78,7 +78,8 @@ pub struct ShadowPolicy {
     /// `PostgresOptions::isolated_pool`): the others would wait there, inside the deadline, and the latency measured
     /// would be that of the queue.
     pub concurrency: usize,
-    /// Pairs that may wait for one of these places; the next is `dropped_queue_full`.
+    /// Pairs that may wait for one of these places; the next is `dropped_queue_full`. More than are under way would only
+    /// wait until they are late.
     pub queue: usize,
     /// A pair that has waited longer is `dropped_late`: it would no longer be concurrent.
     pub max_queue_wait: Duration,
@@ -94,7 +95,7 @@ impl Default for ShadowPolicy {
     fn default() -> Self {
         Self {
             concurrency: 8,
-            queue: 64,
+            queue: 8,
             max_queue_wait: Duration::from_millis(100),
             deadline: Duration::from_secs(2),
             primary_deadline: Duration::from_secs(10),

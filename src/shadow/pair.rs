@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, timeout},
+};
 
 use super::{Outcome, ticket::Ticket, worker::Sides};
 use crate::{
@@ -44,7 +47,6 @@ pub(super) struct KeptBy<C, Q, A> {
 /// How long each leg of a pair may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
-    pub(super) queue: Duration,
     pub(super) shadow: Duration,
     pub(super) primary: Duration,
 }
@@ -74,6 +76,8 @@ where
     fn primary(self: Box<Self>) -> BoxFuture<'static, (Observed<Vec<DocumentId>>, Duration)> {
         async move {
             let (observed, latency) = self.answer.wait().await;
+            // Parsing comes after whatever else became ready with this answer: mostly requests that users wait for.
+            yield_now().await;
             let observed = match observed {
                 Observed::Answered(answer) => match (self.ids)(&self.codec, answer) {
                     Ok(ids) => Observed::Answered(ids),
@@ -90,12 +94,18 @@ where
 }
 
 impl Job {
+    /// Drops a pair that has waited so long that its sides would not be asked at the same time.
+    pub(super) fn unless_late(self, max_wait: Duration) -> Option<Self> {
+        if self.sent.elapsed() <= max_wait {
+            return Some(self);
+        }
+        self.ticket.resolve(Outcome::DroppedLate, "");
+        None
+    }
+
     /// Asks the other side, waits for the primary, compares and records.
     pub(super) async fn run(self, sides: Sides, deadlines: Deadlines) {
         let Self { mut ticket, sent, mut kept } = self;
-        if sent.elapsed() > deadlines.queue {
-            return ticket.resolve(Outcome::DroppedLate, "");
-        }
         let query = match kept.query() {
             Ok(query) => query,
             Err(error) => return ticket.resolve(unread(&error), ""),
@@ -116,6 +126,8 @@ impl Job {
         };
         let primary = timeout(deadlines.primary, kept.primary());
         let ((shadow, shadow_latency), primary) = tokio::join!(shadow, primary);
+        // As above.
+        yield_now().await;
         // Asked when both have answered, about all the time since the read came in.
         let settled = sides.settled(&query, sent).await;
 

@@ -50,18 +50,18 @@ impl ShadowWorker {
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Drained {
         let mut stop = std::pin::pin!(stop);
         let mut pairs = JoinSet::new();
-        let deadlines = Deadlines {
-            queue: self.policy.max_queue_wait,
-            shadow: self.policy.deadline,
-            primary: self.policy.primary_deadline,
-        };
+        let deadlines = Deadlines { shadow: self.policy.deadline, primary: self.policy.primary_deadline };
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 Some(_ended) = pairs.join_next(), if !pairs.is_empty() => {}
                 job = self.jobs.recv(), if pairs.len() < self.policy.concurrency.max(1) => match job {
-                    Some(job) => { pairs.spawn(job.run(self.sides.clone(), deadlines)); }
+                    Some(job) => {
+                        if let Some(job) = job.unless_late(self.policy.max_queue_wait) {
+                            pairs.spawn(job.run(self.sides.clone(), deadlines));
+                        }
+                    }
                     None => break,
                 },
             }
