@@ -87,6 +87,8 @@ pub async fn run() {
     };
     let named = [
         ("bare", Arc::new(HttpPath::route(None, handler(SOURCE)))),
+        // The noise of the measurement: the same again, at another place in the turn.
+        ("bare again", Arc::new(HttpPath::route(None, handler(SOURCE)))),
         ("layered_slow_shadow", Arc::new(HttpPath::route(Some(&migration), handler(SOURCE)))),
         ("inline_shadow", Arc::new(HttpPath::route(None, naive))),
     ];

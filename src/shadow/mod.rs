@@ -74,7 +74,7 @@ pub use worker::{Drained, ShadowWorker};
 /// The bounds of the shadow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShadowPolicy {
-    /// Pairs under way at a time. No more than the other side's shadow pool has connections (8 unless set, see
+    /// Pairs under way at a time. No more than the other side's shadow pool has connections (4 unless set, see
     /// `PostgresOptions::isolated_pool`): the others would wait there, inside the deadline, and the latency measured
     /// would be that of the queue.
     pub concurrency: usize,
@@ -94,8 +94,8 @@ pub struct ShadowPolicy {
 impl Default for ShadowPolicy {
     fn default() -> Self {
         Self {
-            concurrency: 8,
-            queue: 8,
+            concurrency: 4,
+            queue: 4,
             max_queue_wait: Duration::from_millis(100),
             deadline: Duration::from_secs(2),
             primary_deadline: Duration::from_secs(10),

@@ -37,7 +37,7 @@ const LONGEST_PING: Duration = Duration::from_millis(250);
 impl PostgresOptions {
     /// The database of a URL, with the schema `cn_search`, 10 connections and statements of 1.2 s, a little more than the
     /// read deadline of a [`Migration`](crate::migration::Migration): a statement that nobody waits for holds its
-    /// connection no longer than that. For [isolated](crate::backend::SearchBackend::isolated) reads 8 connections, as
+    /// connection no longer than that. For [isolated](crate::backend::SearchBackend::isolated) reads 4 connections, as
     /// many as a [`ShadowPolicy`](crate::shadow::ShadowPolicy) has pairs under way, and statements of 1 s.
     pub fn new(url: &str) -> Result<Self, BackendError> {
         // The cause is left out: it may quote the URL, which may hold a password.
@@ -50,7 +50,7 @@ impl PostgresOptions {
             connect,
             schema: "cn_search".to_owned(),
             shared: PoolSize { max_connections: 10, acquire_timeout: seconds(5), statement_timeout: reads },
-            isolated: PoolSize { max_connections: 8, acquire_timeout: seconds(1), statement_timeout: shadows },
+            isolated: PoolSize { max_connections: 4, acquire_timeout: seconds(1), statement_timeout: shadows },
         })
     }
 
