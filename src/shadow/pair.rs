@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
+    sync::OwnedSemaphorePermit,
     task::yield_now,
     time::{Instant, timeout},
 };
@@ -103,8 +104,8 @@ impl Job {
         None
     }
 
-    /// Asks the other side, waits for the primary, compares and records.
-    pub(super) async fn run(self, sides: Sides, deadlines: Deadlines) {
+    /// Asks the other side, waits for the primary, compares and records. The place is held until both have answered.
+    pub(super) async fn run(self, place: OwnedSemaphorePermit, sides: Sides, deadlines: Deadlines) {
         let Self { mut ticket, sent, mut kept } = self;
         let query = match kept.query() {
             Ok(query) => query,
@@ -126,6 +127,7 @@ impl Job {
         };
         let primary = timeout(deadlines.primary, kept.primary());
         let ((shadow, shadow_latency), primary) = tokio::join!(shadow, primary);
+        drop(place);
         // As above.
         yield_now().await;
         // Asked when both have answered, about all the time since the read came in.

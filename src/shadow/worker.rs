@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::mpsc,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinSet,
     time::{Instant, timeout},
 };
@@ -51,15 +51,17 @@ impl ShadowWorker {
         let mut stop = std::pin::pin!(stop);
         let mut pairs = JoinSet::new();
         let deadlines = Deadlines { shadow: self.policy.deadline, primary: self.policy.primary_deadline };
+        let places = Arc::new(Semaphore::new(self.policy.concurrency.max(1)));
+        let most = self.policy.concurrency.max(1).saturating_mul(SETTLING);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 Some(_ended) = pairs.join_next(), if !pairs.is_empty() => {}
-                job = self.jobs.recv(), if pairs.len() < self.policy.concurrency.max(1) => match job {
-                    Some(job) => {
+                next = next(&places, &mut self.jobs), if pairs.len() < most => match next {
+                    Some((place, job)) => {
                         if let Some(job) = job.unless_late(self.policy.max_queue_wait) {
-                            pairs.spawn(job.run(self.sides.clone(), deadlines));
+                            pairs.spawn(job.run(place, self.sides.clone(), deadlines));
                         }
                     }
                     None => break,
@@ -85,6 +87,12 @@ impl ShadowWorker {
     }
 }
 
+/// The next job, once there is a place for it. Cancelling it loses neither.
+async fn next(places: &Arc<Semaphore>, jobs: &mut mpsc::Receiver<Job>) -> Option<(OwnedSemaphorePermit, Job)> {
+    let place = places.clone().acquire_owned().await.ok()?;
+    Some((place, jobs.recv().await?))
+}
+
 impl Sides {
     pub(super) fn get(&self, side: Side) -> &dyn SearchBackend {
         match side {
@@ -100,6 +108,9 @@ impl Sides {
     }
 }
 
+/// Pairs in all, for each that may be asked at a time: those that have been answered and wait to know whether writes were
+/// under way hold no place.
+const SETTLING: usize = 8;
 /// Knowing is worth less than comparing in time.
 const SETTLEMENT_DEADLINE: Duration = Duration::from_millis(250);
 

@@ -186,7 +186,8 @@ async fn late_pairs_are_dropped() {
     for _ in 0..2 {
         service.clone().oneshot(SearchQuery::new("x")).await.unwrap();
     }
-    let outcomes: Vec<_> = setup.recorded(2).await.iter().map(|record| record.outcome).collect();
+    let mut outcomes: Vec<_> = setup.recorded(2).await.iter().map(|record| record.outcome).collect();
+    outcomes.sort();
     assert_eq!(outcomes, [Outcome::Compared, Outcome::DroppedLate]);
     assert_eq!(setup.target.asked(), 1);
 }
