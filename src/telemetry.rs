@@ -1,7 +1,7 @@
 //! Every metric of the crate: its name, its meaning, its labels. Nothing else calls the `metrics` macros.
 //!
 //! Labels come from closed sets (they are `&'static str`); none ever holds a query, a user or a document id. Recording looks the recorder up each
-//! time, so an exporter may be installed before or after the layers are built; nothing is recorded on the path of a
+//! time, so an exporter may be installed after the layers are built, but what came before is not seen: install it first; nothing is recorded on the path of a
 //! request that is neither sampled nor answered by PostgreSQL.
 #![allow(clippy::disallowed_macros)]
 
