@@ -1,28 +1,52 @@
-//! The whole migration of the reads, rehearsed in one command on 36,273 films.
+//! The whole migration, rehearsed in one command on 36,273 films.
 //!
 //! `cargo drill` starts PostgreSQL and Meilisearch (a double, or the real one if `MEILI_URL` and `MEILI_MASTER_KEY` are
 //! set), loads both, drives real queries at a steady rate through the router of `examples/search_service.rs`, and walks
 //! through the phases by setting the flags as an operator would: source_only, dual_write, shadow 5, 25, 50 %, canary 5, 50,
-//! 100 %, rollback. It ends with the report and the time the rollback took.
+//! 100 %, rollback.
 //!
-//! `--quick` ends within 20 s once built; `--json` prints one object at the end.
+//! From the moment both sides are written, writers put, replace and delete posts, and the drill remembers what was
+//! acknowledged. PostgreSQL is stopped during a shadow phase and Meilisearch while PostgreSQL answers; tasks of Meilisearch
+//! are canceled, fail and are forgotten during the canary. It ends with the report, the time the rollback took, and the proof
+//! that both sides hold the same documents and every acknowledged write. It fails if a read failed, a write is lost or a
+//! document differs.
+//!
+//! `--quick` ends within 25 s once built; `--json` prints one object at the end.
 #![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
+#[path = "drill/backlog.rs"]
+mod backlog;
 #[path = "drill/load.rs"]
 mod load;
+#[path = "drill/memory.rs"]
+mod memory;
+#[path = "drill/outage.rs"]
+mod outage;
 #[path = "drill/output.rs"]
 mod output;
+#[path = "drill/proof.rs"]
+mod proof;
+#[path = "drill/results.rs"]
+mod results;
+#[path = "drill/rollback.rs"]
+mod rollback;
 mod service;
+#[path = "drill/sides.rs"]
+mod sides;
+#[path = "drill/steps.rs"]
+mod steps;
 #[path = "drill/walk.rs"]
 mod walk;
 #[path = "drill/world.rs"]
 mod world;
+#[path = "drill/writes.rs"]
+mod writes;
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{output::Progress, walk::Walk, world::World};
+use crate::{output::Progress, proof::Proof, results::Results, walk::Walk, world::World};
 
 /// How the drill is run.
 #[derive(Clone, Copy, Debug)]
@@ -30,25 +54,30 @@ struct Options {
     json: bool,
     /// How long each phase lasts.
     phase: Duration,
-    /// Requests a second.
+    /// Reads a second.
     rate: u32,
+    /// Writes a second.
+    writes: u32,
 }
 
 const HELP: &str = "\
-The migration of the reads, rehearsed on 36,273 films.
+The migration, rehearsed on 36,273 films: reads and writes while it goes on, and servers that stop in the middle of it.
 
-usage: cargo drill [--quick] [--json] [--seconds N] [--rate N]
+usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N]
 
-  --quick      short phases: ends within 20 s once built
+  --quick      short phases: ends within 25 s once built
   --json       one JSON object on standard output at the end, progress on standard error
   --seconds N  how long each phase lasts (10)
-  --rate N     requests a second (100)
+  --rate N     reads a second (100)
+  --writes N   writes a second, once both sides are written (50)
 
 With MEILI_URL and MEILI_MASTER_KEY set it runs against that server instead of the double, with DATABASE_URL in a fresh
-database of that server instead of a cluster of its own.";
+database of that server instead of a cluster of its own. A server that is not the drill's own is not stopped.
+
+It exits with 1 if a read failed, an acknowledged write is lost, or the sides differ in the end.";
 
 fn options() -> Result<Option<Options>, String> {
-    let mut options = Options { json: false, phase: Duration::from_secs(10), rate: 100 };
+    let mut options = Options { json: false, phase: Duration::from_secs(10), rate: 100, writes: 50 };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = |what: &str| -> Result<f64, String> {
@@ -59,7 +88,8 @@ fn options() -> Result<Option<Options>, String> {
             "--quick" => options.phase = Duration::from_millis(900),
             "--json" => options.json = true,
             "--seconds" => options.phase = Duration::from_secs_f64(number("a number of seconds")?),
-            "--rate" => options.rate = number("requests a second")?.ceil() as u32,
+            "--rate" => options.rate = number("reads a second")?.ceil() as u32,
+            "--writes" => options.writes = number("writes a second")?.ceil() as u32,
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("unknown option {other}\n\n{HELP}")),
         }
@@ -81,9 +111,9 @@ fn main() -> ExitCode {
     };
     let outcome = tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(run(options)));
     match outcome {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(failed) => {
-            eprintln!("{failed} requests failed");
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(why)) => {
+            eprintln!("{why}");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -93,28 +123,36 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns how many requests failed.
-async fn run(options: Options) -> Result<usize, Box<dyn Error + Send + Sync>> {
+/// Returns what did not go as it should.
+async fn run(options: Options) -> Result<Result<(), String>, Box<dyn Error + Send + Sync>> {
     let progress = Progress::new();
     let world = World::start(&progress).await?;
     let service = service::build(&world.config()).await?;
     let stop = CancellationToken::new();
     let worker = tokio::spawn(service.worker.run(stop.clone()));
 
-    let walk = Walk { options, world: &world, plan: service.plan, router: service.router };
+    let router = service.router.clone();
+    let walk =
+        Walk { options, world: &world, plan: service.plan, router: service.router, writes: service.writes.clone() };
     let walked = walk.run(&progress).await?;
+    let dead = service.writes.journal().status().await?.dead_letters;
+    let retried = results::metric(router, crossfade::telemetry::DUAL_WRITE_RETRIES).await?;
 
     // The worker drains first, so that the report has every pair.
     stop.cancel();
     let drained = worker.await?;
-    progress.step(&format!("drained: {} pairs finished, {} given up", drained.finished, drained.abandoned));
+    progress
+        .step(&format!("drained: {} pairs finished, {} given up", drained.shadow.finished, drained.shadow.abandoned));
+    progress.step("comparing all documents");
+    let proof = Proof::of(&world.in_meili().await?, &world.in_pg().await?, &walked.writes);
     let report = world.report(walked.started).await?;
     let recorded = world.answered_from_recording();
+    let results = Results { walked, report, proof, retried, dead, recorded };
     if options.json {
-        println!("{}", output::json(&walked, &report, recorded));
+        println!("{}", results.json());
     } else {
-        println!("{}", output::text(&walked, &report, recorded));
+        println!("{results}");
     }
     world.stop().await?;
-    Ok(walked.failed)
+    Ok(results.verdict())
 }

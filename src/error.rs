@@ -43,6 +43,8 @@ pub enum BackendErrorKind {
     InvalidQuery,
     /// The caller may not search here.
     Forbidden,
+    /// A document itself is refused: writing it again will fail again.
+    Rejected,
     /// The implementation panicked.
     Panic,
     /// Anything else.
@@ -107,6 +109,7 @@ impl BackendErrorKind {
             Self::Unsupported => "unsupported",
             Self::InvalidQuery => "invalid_query",
             Self::Forbidden => "forbidden",
+            Self::Rejected => "rejected",
             Self::Panic => "panic",
             Self::Internal => "internal",
         }
@@ -115,7 +118,7 @@ impl BackendErrorKind {
     /// Whether it says something about the health of the side, rather than about this one query.
     pub fn is_outage(self) -> bool {
         // An index is named by the query; one that is really gone shows in the share of reads that fall back.
-        !matches!(self, Self::IndexNotFound | Self::Unsupported | Self::InvalidQuery | Self::Forbidden)
+        !matches!(self, Self::IndexNotFound | Self::Unsupported | Self::InvalidQuery | Self::Forbidden | Self::Rejected)
     }
 
     /// What to do next.
@@ -128,6 +131,7 @@ impl BackendErrorKind {
             Self::Unsupported => "leave this query on the other side, or rewrite it",
             Self::InvalidQuery => "correct the query; the other side refuses it too",
             Self::Forbidden => "search with a key that is known here",
+            Self::Rejected => "correct the document; see the cause",
             Self::Panic => "a bug: report the backtrace from the log",
             Self::Internal => "see the cause",
         }

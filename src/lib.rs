@@ -7,6 +7,10 @@
 //! - [`shadow`]: a sampled read is also asked of the other side, off the response path, and compared.
 //! - [`route`]: asks the side that answers; when PostgreSQL fails, Meilisearch answers the same request.
 //!
+//! And the one of the write path:
+//!
+//! - [`dual_write`]: a write is recorded in a [`journal`], decided by one side, and brought to the other.
+//!
 //! They are generic over the wrapped service and a [`codec`]: `Typed` for services that speak [`search`]'s types, the codecs
 //! of `http` for axum routes. A side is anything that implements [`backend::SearchBackend`].
 //!
@@ -16,11 +20,12 @@
 //! | --- | --- |
 //! | `http` (default) | layers on axum routes |
 //! | `meili` (default) | the Meilisearch side |
-//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log |
+//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log, a journal, the outbox intake |
+//! | `sqlite` (default) | the journal of writes in a file |
 //! | `cli` | the `crossfade` program |
 //! | `test-util` | a throwaway PostgreSQL cluster and a Meilisearch double |
 
-#[cfg(all(doctest, feature = "http", feature = "meili", feature = "postgres"))]
+#[cfg(all(doctest, feature = "http", feature = "meili", feature = "postgres", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -35,6 +40,7 @@ pub mod search;
 pub mod settings;
 pub mod sort;
 pub mod text;
+pub mod write;
 
 // Contracts.
 pub mod breaker;
@@ -44,15 +50,19 @@ pub mod telemetry;
 
 // Middleware.
 pub mod decide;
+pub mod dual_write;
 pub mod route;
 pub mod shadow;
 
-// Sides.
+// Sides, and the journal between them.
 pub mod backend;
+pub mod journal;
 
 // Adapters and jobs.
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "postgres")]
+pub mod outbox;
 #[cfg(feature = "postgres")]
 pub mod store;
 

@@ -47,6 +47,44 @@ pub const SHADOW_LOG_QUEUED: &str = "shadow_log_queued";
 pub const PLAN_LISTENING: &str = "plan_listening";
 /// Changes of the flag table that the poll found, not a notification.
 pub const PLAN_FOUND_BY_POLL: &str = "plan_found_by_poll_total";
+/// Failed attempts to write a side, or to see to it that a write stands there. Labels: `side`, `kind`.
+pub const DUAL_WRITE_ERRORS: &str = "search_dual_write_errors_total";
+/// Writes that are tried again. Labels: `side`.
+pub const DUAL_WRITE_RETRIES: &str = "search_dual_write_retries_total";
+/// Documents brought to stand on the other side. Labels: `side`.
+pub const DUAL_WRITE_DELIVERED: &str = "search_dual_write_delivered_total";
+/// Documents not written to PostgreSQL because a newer version stood there.
+pub const DUAL_WRITE_STALE: &str = "search_dual_write_stale_total";
+/// Documents copied from one side to the other because nobody could tell what stood, or in which order. Labels: `from`.
+pub const DUAL_WRITE_RECONCILED: &str = "search_dual_write_reconciled_total";
+/// Writes that were refused. Labels: `reason`.
+pub const DUAL_WRITE_REFUSED: &str = "search_dual_write_refused_total";
+/// Writes whose outcome at the authority is unknown, so that it is asked what stands. Labels: `side`.
+pub const DUAL_WRITE_UNKNOWN: &str = "search_dual_write_unknown_total";
+/// Writes that could not be read and that the source answered. Labels: `reason`, `taken`.
+pub const DUAL_WRITE_UNREADABLE: &str = "search_dual_write_unreadable_total";
+/// Writes answered before the other side stood, though both were to be waited for.
+pub const DUAL_WRITE_ACK_TIMEOUTS: &str = "search_dual_write_ack_timeouts_total";
+/// Documents written while the journal was not available: suspected drift until they are compared.
+pub const DUAL_WRITE_SUSPECTS: &str = "search_dual_write_suspects_total";
+/// Intents in the journal.
+pub const JOURNAL_PENDING: &str = "journal_pending";
+/// Intents by what is still to be done for them. Labels: `duty`.
+pub const JOURNAL_DUTIES: &str = "journal_duties";
+/// The age of the oldest intent in the journal, in seconds; 0 when it is empty.
+pub const JOURNAL_OLDEST: &str = "journal_oldest_seconds";
+/// Dead letters in the journal.
+pub const JOURNAL_DEAD_LETTERS: &str = "journal_dead_letters";
+/// Failed operations of the journal. Labels: `kind`.
+pub const JOURNAL_ERRORS: &str = "journal_errors_total";
+/// Rows of the outbox that a side has not taken yet. Labels: `side`.
+pub const OUTBOX_BACKLOG: &str = "outbox_backlog";
+/// The age of the oldest row of the outbox that a side has not taken yet, in seconds. Labels: `side`.
+pub const OUTBOX_OLDEST: &str = "outbox_oldest_seconds";
+/// Rows of the outbox that became dead letters. Labels: `reason`.
+pub const OUTBOX_DEAD_LETTERS: &str = "outbox_dead_letters_total";
+/// 1 while this process reads the outbox, 0 while it stands by. Labels: `side`.
+pub const OUTBOX_ACTIVE: &str = "outbox_active";
 
 /// What a metric is, for [`describe`].
 enum Kind {
@@ -86,6 +124,30 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "1 while changes of the flags are notified, 0 while they are polled only",
     ),
     (PLAN_FOUND_BY_POLL, Kind::Counter, Unit::Count, "Changes of the flags that the poll found, not a notification"),
+    (DUAL_WRITE_ERRORS, Kind::Counter, Unit::Count, "Failed attempts to write a side"),
+    (DUAL_WRITE_RETRIES, Kind::Counter, Unit::Count, "Writes that are tried again"),
+    (DUAL_WRITE_DELIVERED, Kind::Counter, Unit::Count, "Documents brought to stand on the other side"),
+    (DUAL_WRITE_STALE, Kind::Counter, Unit::Count, "Documents not written to pg because a newer version stood there"),
+    (DUAL_WRITE_RECONCILED, Kind::Counter, Unit::Count, "Documents copied from the side that was right to the other"),
+    (DUAL_WRITE_REFUSED, Kind::Counter, Unit::Count, "Writes that were refused"),
+    (DUAL_WRITE_UNKNOWN, Kind::Counter, Unit::Count, "Writes whose outcome at the authority is unknown"),
+    (DUAL_WRITE_UNREADABLE, Kind::Counter, Unit::Count, "Writes that could not be read and that meili answered"),
+    (DUAL_WRITE_ACK_TIMEOUTS, Kind::Counter, Unit::Count, "Writes answered before the other side stood"),
+    (DUAL_WRITE_SUSPECTS, Kind::Counter, Unit::Count, "Documents written without a journal: suspected drift"),
+    (JOURNAL_PENDING, Kind::Gauge, Unit::Count, "Intents in the journal"),
+    (JOURNAL_DUTIES, Kind::Gauge, Unit::Count, "Intents in the journal, by what is still to be done"),
+    (JOURNAL_OLDEST, Kind::Gauge, Unit::Seconds, "The age of the oldest intent in the journal; 0 when it is empty"),
+    (JOURNAL_DEAD_LETTERS, Kind::Gauge, Unit::Count, "Dead letters in the journal"),
+    (JOURNAL_ERRORS, Kind::Counter, Unit::Count, "Failed operations of the journal"),
+    (OUTBOX_BACKLOG, Kind::Gauge, Unit::Count, "Rows of the outbox that a side has not taken yet"),
+    (
+        OUTBOX_OLDEST,
+        Kind::Gauge,
+        Unit::Seconds,
+        "The age of the oldest row of the outbox that a side has not taken yet",
+    ),
+    (OUTBOX_DEAD_LETTERS, Kind::Counter, Unit::Count, "Rows of the outbox that became dead letters"),
+    (OUTBOX_ACTIVE, Kind::Gauge, Unit::Count, "1 while this process reads the outbox, 0 while it stands by"),
 ];
 
 /// Tells the installed recorder the meaning and unit of every metric of the crate. Call it once, after installing one.
@@ -229,6 +291,93 @@ pub(crate) fn plan_listening(listening: bool) {
 #[cfg(feature = "postgres")]
 pub(crate) fn plan_found_by_poll() {
     metrics::counter!(PLAN_FOUND_BY_POLL).increment(1);
+}
+
+/// An attempt to write a side failed; `kind` is from a closed set.
+pub(crate) fn dual_write_failed(side: Side, kind: &'static str) {
+    metrics::counter!(DUAL_WRITE_ERRORS, "side" => side.as_str(), "kind" => kind).increment(1);
+}
+
+/// Writes to a side are tried again.
+pub(crate) fn dual_write_retried(side: Side, documents: u64) {
+    metrics::counter!(DUAL_WRITE_RETRIES, "side" => side.as_str()).increment(documents);
+}
+
+/// Documents stand on the other side.
+pub(crate) fn dual_write_delivered(side: Side, documents: u64) {
+    metrics::counter!(DUAL_WRITE_DELIVERED, "side" => side.as_str()).increment(documents);
+}
+
+/// Documents were not written because a newer version stood.
+pub(crate) fn dual_write_stale(documents: u64) {
+    metrics::counter!(DUAL_WRITE_STALE).increment(documents);
+}
+
+/// A document was copied from a side to the other.
+pub(crate) fn dual_write_reconciled(from: Side) {
+    metrics::counter!(DUAL_WRITE_RECONCILED, "from" => from.as_str()).increment(1);
+}
+
+/// A write was refused; `reason` is from a closed set.
+pub(crate) fn dual_write_refused(reason: &'static str) {
+    metrics::counter!(DUAL_WRITE_REFUSED, "reason" => reason).increment(1);
+}
+
+/// Nobody knows what the authority made of writes.
+pub(crate) fn dual_write_unknown(side: Side, documents: u64) {
+    metrics::counter!(DUAL_WRITE_UNKNOWN, "side" => side.as_str()).increment(documents);
+}
+
+/// A write could not be read, and the source answered it; `reason` is from a closed set.
+pub(crate) fn dual_write_unreadable(reason: &'static str, taken: bool) {
+    let taken = if taken { "yes" } else { "no" };
+    metrics::counter!(DUAL_WRITE_UNREADABLE, "reason" => reason, "taken" => taken).increment(1);
+}
+
+/// A write was answered before the other side stood.
+pub(crate) fn dual_write_ack_timed_out() {
+    metrics::counter!(DUAL_WRITE_ACK_TIMEOUTS).increment(1);
+}
+
+/// Documents were written without a journal.
+pub(crate) fn dual_write_suspected(documents: u64) {
+    metrics::counter!(DUAL_WRITE_SUSPECTS).increment(documents);
+}
+
+/// How full the journal is.
+pub(crate) fn journal_depth(pending: u64, oldest_seconds: f64, dead_letters: u64) {
+    metrics::gauge!(JOURNAL_PENDING).set(pending as f64);
+    metrics::gauge!(JOURNAL_OLDEST).set(oldest_seconds);
+    metrics::gauge!(JOURNAL_DEAD_LETTERS).set(dead_letters as f64);
+}
+
+/// How many entries have a duty.
+pub(crate) fn journal_duties(duty: &'static str, entries: u64) {
+    metrics::gauge!(JOURNAL_DUTIES, "duty" => duty).set(entries as f64);
+}
+
+/// The journal failed; `kind` is from a closed set.
+pub(crate) fn journal_failed(kind: &'static str) {
+    metrics::counter!(JOURNAL_ERRORS, "kind" => kind).increment(1);
+}
+
+/// What a side has not taken from the outbox.
+#[cfg(feature = "postgres")]
+pub(crate) fn outbox_backlog(side: Side, rows: u64, oldest_seconds: f64) {
+    metrics::gauge!(OUTBOX_BACKLOG, "side" => side.as_str()).set(rows as f64);
+    metrics::gauge!(OUTBOX_OLDEST, "side" => side.as_str()).set(oldest_seconds);
+}
+
+/// A row of the outbox became a dead letter; `reason` is from a closed set.
+#[cfg(feature = "postgres")]
+pub(crate) fn outbox_dead(reason: &'static str) {
+    metrics::counter!(OUTBOX_DEAD_LETTERS, "reason" => reason).increment(1);
+}
+
+/// Whether this process reads the outbox for a side.
+#[cfg(feature = "postgres")]
+pub(crate) fn outbox_active(side: Side, active: bool) {
+    metrics::gauge!(OUTBOX_ACTIVE, "side" => side.as_str()).set(f64::from(u8::from(active)));
 }
 
 #[cfg(test)]

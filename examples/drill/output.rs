@@ -1,17 +1,26 @@
 //! What the drill shows: progress on standard error, results on standard output.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
 
-use crossfade::store::Report;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
-
-use crate::walk::Walked;
 
 pub struct Progress {
     bars: MultiProgress,
     terminal: bool,
 }
+
+/// A line that changes, and goes when it is dropped. Without a terminal it is printed now and then.
+pub struct Line<'a> {
+    progress: &'a Progress,
+    bar: ProgressBar,
+    printed: Instant,
+}
+
+/// How often a changing line is printed without a terminal.
+const PRINT_EVERY: Duration = Duration::from_secs(1);
 
 impl Progress {
     pub fn new() -> Self {
@@ -25,10 +34,18 @@ impl Progress {
         }
     }
 
+    pub fn line(&self) -> Line<'_> {
+        Line { progress: self, bar: self.styled(ProgressBar::new_spinner(), "  {msg}"), printed: Instant::now() }
+    }
+
     pub fn bar(&self, what: &str) -> ProgressBar {
-        let style = ProgressStyle::with_template("  {msg:<28} {wide_bar} {pos}/{len} {eta}");
-        let bar = self.bars.add(ProgressBar::new(0)).with_message(what.to_owned());
-        match style {
+        let template = "  {msg:<28} {wide_bar} {pos}/{len} {eta}";
+        self.styled(ProgressBar::new(0).with_message(what.to_owned()), template)
+    }
+
+    fn styled(&self, bar: ProgressBar, template: &str) -> ProgressBar {
+        let bar = self.bars.add(bar);
+        match ProgressStyle::with_template(template) {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         }
@@ -47,40 +64,20 @@ impl Progress {
     }
 }
 
-/// Against what the overlap was measured.
-fn reference(recorded: Option<u64>) -> String {
-    match recorded {
-        Some(answers) => format!("answers recorded from Meilisearch 1.50 ({answers} given by the double)"),
-        None => "a real Meilisearch server".into(),
+impl Line<'_> {
+    pub fn show(&mut self, text: &str) {
+        if self.progress.terminal {
+            self.bar.set_message(text.to_owned());
+            self.bar.tick();
+        } else if self.printed.elapsed() >= PRINT_EVERY {
+            self.printed = Instant::now();
+            self.progress.step(text);
+        }
     }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e5).round() / 1e2
-}
-
-pub fn text(walked: &Walked, report: &Report, recorded: Option<u64>) -> String {
-    let rollback = milliseconds(walked.rollback.to_last_pg_answer);
-    format!(
-        "\n{report}\ncompared with    {}\nrequests         {} in all, {} failed\n\
-         rollback         {rollback} ms from the change of the flag to the last answer from pg",
-        reference(recorded),
-        walked.requests,
-        walked.failed,
-    )
-}
-
-pub fn json(walked: &Walked, report: &Report, recorded: Option<u64>) -> Value {
-    let outcomes = report.overall.outcomes.iter().map(|(outcome, count)| (outcome.clone(), json!(count.stored)));
-    json!({
-        "requests": walked.requests,
-        "failed_requests": walked.failed,
-        "shadow_outcomes": outcomes.collect::<serde_json::Map<_, _>>(),
-        "overlap_at_10": report.overall.compared.overlap_at_10,
-        "latency_ms": report.overall.compared.latency_ms,
-        "rollback_ms": milliseconds(walked.rollback.to_last_pg_answer),
-        "phases": walked.phases,
-        "compared_with": reference(recorded),
-        "report": report,
-    })
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }

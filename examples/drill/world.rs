@@ -12,13 +12,16 @@ use crossfade::{
         postgres::{PostgresOptions, VersionedDocument},
     },
     document::{DocumentId, Version},
+    error::Side,
     store::{DEFAULT_SCHEMA, Report, ReportOptions, Store},
-    testing::{TestDatabase, TestPostgres, meili::Meili},
+    testing::{MeiliDouble, TestDatabase, TestPostgres, TestPostgresError, meili::Meili},
 };
 use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use crate::{output::Progress, service::Config};
 
@@ -29,13 +32,18 @@ const RANKINGS: &[u8] = include_bytes!("../data/movie_facts/rankings.jsonl.gz");
 const SETTINGS: &str = include_str!("../data/movie_facts/settings.json");
 const QUERIES: &str = include_str!("../data/movie_facts/queries.tsv");
 
+/// Documents read at a time.
+pub const PAGE: u64 = 2000;
+
 pub struct World {
-    meili: Meili,
-    index: String,
+    pub meili: Meili,
+    pub index: String,
     pub store: Store,
-    database: TestDatabase,
+    pub database: TestDatabase,
+    /// Where the journal is.
+    folder: TempDir,
     // Dropped last: the server that the database is in.
-    _postgres: TestPostgres,
+    postgres: Mutex<TestPostgres>,
 }
 
 /// What Meilisearch 1.50 answered to a query.
@@ -65,14 +73,14 @@ impl World {
                 double.record(&index, ranking.q, ranking.ids, ranking.estimated_total_hits);
             }
         }
-        let world = Self { meili, index, store, database, _postgres: postgres };
+        let folder = tempfile::tempdir()?;
+        let world = Self { meili, index, store, database, folder, postgres: Mutex::new(postgres) };
         world.fill_postgres(progress).await?;
         Ok(world)
     }
 
     /// Copies the index as it stands: settings, and documents in the source's internal order, which decides ties.
     async fn fill_postgres(&self, progress: &Progress) -> Result<()> {
-        const PAGE: u64 = 2000;
         let source = self.source()?;
         let target = PostgresOptions::new(self.database.url())?.index(&*self.index);
         target.create("id", &source.settings().await?).await?;
@@ -98,7 +106,7 @@ impl World {
         Ok(())
     }
 
-    fn source(&self) -> Result<MeiliIndex> {
+    pub fn source(&self) -> Result<MeiliIndex> {
         let options = MeiliOptions::new(self.meili.url(), Some(self.meili.key()))?;
         Ok(options.timeout(Duration::from_secs(30)).index(&*self.index))
     }
@@ -109,6 +117,7 @@ impl World {
             meili_key: self.meili.key().to_owned(),
             database_url: self.database.url().to_owned(),
             index: self.index.clone(),
+            journal: self.folder.path().join("journal"),
             flag_file: None,
             last_good: None,
         }
@@ -116,6 +125,34 @@ impl World {
 
     pub fn queries(&self) -> Vec<&'static str> {
         QUERIES.lines().filter_map(|line| line.split('\t').nth(2)).collect()
+    }
+
+    /// The double, if it is one.
+    pub fn double(&self) -> Option<&MeiliDouble> {
+        self.meili.double()
+    }
+
+    /// Stops a server, unless it is not ours.
+    pub async fn go_down(&self, side: Side) -> Result<bool> {
+        match (side, self.double()) {
+            (Side::Meili, None) => return Ok(false),
+            (Side::Meili, Some(double)) => double.go_down().await,
+            (Side::Pg, _) => match self.postgres.lock().await.stop().await {
+                Err(TestPostgresError::NotOurs) => return Ok(false),
+                stopped => stopped?,
+            },
+        }
+        Ok(true)
+    }
+
+    /// Starts it again.
+    pub async fn come_back(&self, side: Side) -> Result<()> {
+        match (side, self.double()) {
+            (Side::Meili, Some(double)) => double.come_back().await?,
+            (Side::Meili, None) => {}
+            (Side::Pg, _) => self.postgres.lock().await.restart().await?,
+        }
+        Ok(())
     }
 
     /// How many searches the double answered with what a real server had answered; `None` for a real server.

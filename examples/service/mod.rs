@@ -1,19 +1,26 @@
 //! A search service as it stands before its migration, and the lines that bring it under way.
 //!
 //! `GET /v1/search?q=…&genre=…&limit=…&offset=…` answers `{"items": [{"id", "title", "year", "genres"}], "total"}` from
-//! Meilisearch; the reader is named by the header `x-user-id`.
+//! Meilisearch; the reader is named by the header `x-user-id`. `POST /v1/posts` adds or replaces a document, and
+//! `DELETE /v1/posts/{id}` deletes one.
 
 mod movies;
+mod posts;
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use crossfade::{
     backend::{
-        meili::{MeiliOptions, MeiliSettlement},
-        postgres::PostgresOptions,
+        meili::{MeiliIndex, MeiliOptions, MeiliSettlement},
+        postgres::{PostgresIndex, PostgresOptions},
     },
+    dual_write::DualWrites,
     http::codec,
+    journal::{JournalOptions, sqlite::SqliteJournal},
     migration::{Migration, Worker},
     plan::{FlagFile, Flagging, PlanHandle},
     store::{DEFAULT_SCHEMA, ShadowLog, ShadowLogOptions, Store},
@@ -30,6 +37,8 @@ pub struct Config {
     pub meili_key: String,
     pub database_url: String,
     pub index: String,
+    /// Where writes are recorded until both sides have them: a file on a disk that outlives the process.
+    pub journal: PathBuf,
     /// Flags that win over the table: the rollback that needs no database.
     pub flag_file: Option<PathBuf>,
     /// Where the last good plan is kept, for a restart while the database is down.
@@ -39,9 +48,11 @@ pub struct Config {
 /// The service, ready to be served.
 pub struct Service {
     pub router: Router,
-    /// Must be running, or sampled reads are dropped.
+    /// Must be running, or sampled reads are dropped and the other side is not written.
     pub worker: Worker,
     pub plan: PlanHandle,
+    /// The journal, to look at.
+    pub writes: DualWrites,
 }
 
 /// Tells who answered. A service would leave it out; the drill measures the rollback by it.
@@ -53,11 +64,14 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
 
     // The service as it was: a search client, and a handler.
     let movies = movies::Movies::new(&config.meili_url, &config.meili_key, &config.index)?;
-    let search = get(movies::search).with_state(movies);
+    let search = get(movies::search).with_state(movies.clone());
+    let post = post(posts::put).with_state(movies.clone());
+    let delete = axum::routing::delete(posts::delete).with_state(movies);
 
     // Both sides, the flags and the log.
     let meili = MeiliOptions::new(&config.meili_url, Some(&config.meili_key))?.index(&*config.index);
     let postgres = PostgresOptions::new(&config.database_url)?.index(&*config.index);
+    take_over_settings(&meili, &postgres).await;
     let store = Store::connect_lazy(&config.database_url, DEFAULT_SCHEMA)?;
     let mut flagging = Flagging::new().table(store.flags().watch());
     if let Some(path) = &config.flag_file {
@@ -66,6 +80,7 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
     if let Some(path) = &config.last_good {
         flagging = flagging.last_good(path);
     }
+    let journal = SqliteJournal::open(&config.journal, JournalOptions::default()).await?;
     let (plan, watcher) = PlanHandle::watch(flagging).await;
     let (log, writer) = ShadowLog::new(&store, ShadowLogOptions::default());
 
@@ -76,6 +91,7 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
         .target(postgres)
         .settlement(MeiliSettlement::new(meili))
         .shadow_log(log)
+        .journal(journal)
         .run_along(|stop| watcher.run(stop))
         .run_along(|stop| writer.run(stop))
         .run_along(|stop| async move {
@@ -84,20 +100,35 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
             }
         })
         .build()?;
-    let codec = codec::json_search("/items/*/id")
+    let searches = codec::json_search("/items/*/id")
         .user(HeaderName::from_static("x-user-id"))
         .limit("limit", 20, 100)
         .adjust(movies::filter)
         .respond(movies::respond)
         .build()
         .pg_header(ANSWERED_BY, HeaderValue::from_static("pg"));
-    let search = search.layer(migration.http_reads(codec).endpoint("GET /v1/search"));
+    let search = search.layer(migration.http_reads(searches).endpoint("GET /v1/search"));
+
+    let documents = codec::json_documents("id").index(&*config.index).task_header(posts::TASK);
+    let writes = migration.http_writes(documents);
 
     let router = Router::new()
         .route("/v1/search", search)
+        .route("/v1/posts", post.layer(writes.clone()))
+        .route("/v1/posts/{id}", delete.layer(writes))
         .route("/metrics", get(move || std::future::ready(metrics.render())))
         .layer(TraceLayer::new_for_http());
-    Ok(Service { router, worker, plan })
+    let writes = migration.dual_writes().clone();
+    Ok(Service { router, worker, plan, writes })
+}
+
+/// Makes the index in PostgreSQL if it is not there, with the settings of Meilisearch's. The service starts without it too:
+/// what is written then waits in the journal.
+async fn take_over_settings(meili: &MeiliIndex, postgres: &PostgresIndex) {
+    let made = async { postgres.create("id", &meili.settings().await?).await };
+    if let Err(error) = made.await {
+        tracing::warn!(%error, "PostgreSQL has not taken over the settings of the index; it does at the next start");
+    }
 }
 
 fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error + Send + Sync>> {

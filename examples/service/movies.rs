@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 #[derive(Clone)]
 pub struct Movies {
-    index: Arc<Index>,
+    pub(super) index: Arc<Index>,
 }
 
 /// What the service shows of a film.

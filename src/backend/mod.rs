@@ -8,6 +8,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, timeout};
 
+use self::write::{SourceWriter, TargetWriter};
 use crate::{
     error::{BackendError, BackendErrorKind, Side},
     search::{SearchHits, SearchQuery},
@@ -19,6 +20,7 @@ pub mod meili;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod write;
 
 /// One side of a migration, as something that can be searched.
 ///
@@ -34,6 +36,21 @@ pub trait SearchBackend: Send + Sync + 'static {
     /// The same side over resources of its own (connection pool, statement timeout), for shadow reads, so that they
     /// cannot starve the reads that users wait for. `None` (the default) shares everything.
     fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
+        None
+    }
+
+    /// The index it was made for, if it was made for one: writes that name none are written there.
+    fn index(&self) -> Option<&str> {
+        None
+    }
+
+    /// How the same side is written, if it is Meilisearch and can be.
+    fn source_writer(&self) -> Option<Arc<dyn SourceWriter>> {
+        None
+    }
+
+    /// How the same side is written, if it is PostgreSQL and can be.
+    fn target_writer(&self) -> Option<Arc<dyn TargetWriter>> {
         None
     }
 }
@@ -65,6 +82,18 @@ impl<B: SearchBackend + ?Sized> SearchBackend for Arc<B> {
 
     fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
         (**self).isolated()
+    }
+
+    fn index(&self) -> Option<&str> {
+        (**self).index()
+    }
+
+    fn source_writer(&self) -> Option<Arc<dyn SourceWriter>> {
+        (**self).source_writer()
+    }
+
+    fn target_writer(&self) -> Option<Arc<dyn TargetWriter>> {
+        (**self).target_writer()
     }
 }
 

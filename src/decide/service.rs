@@ -47,7 +47,7 @@ impl<C> DecideLayer<C> {
             return side;
         }
         let question = self.codec.question(request);
-        if matches!(question, Err(CodecError::NotASearch)) {
+        if matches!(question, Err(CodecError::NotOurs)) {
             return Side::Meili;
         }
         // Without a current Meilisearch there is nothing to protect the reader with: PostgreSQL is asked even so. What

@@ -24,13 +24,19 @@ pub enum CapturedBody {
     Broken,
 }
 
-/// Reads a body up to `limit` bytes and puts it back. Over the limit, or when the connection breaks, the inner service
-/// sees exactly what it would have seen without: the same bytes, then the rest of the stream, or the same error.
+/// Reads a body up to `limit` bytes and puts it back, see [`read`]. What was read stands in the request's extensions.
 pub(super) async fn capture(request: Request<Body>, limit: usize) -> Request<Body> {
-    let (mut parts, mut body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let (captured, body) = read(body, limit).await;
+    parts.extensions.insert(captured);
+    Request::from_parts(parts, body)
+}
+
+/// Reads a body up to `limit` bytes. Over the limit, or when the connection breaks, whoever gets the body that comes back
+/// sees exactly what it would have seen without: the same bytes, then the rest of the stream, or the same error.
+pub(super) async fn read(mut body: Body, limit: usize) -> (CapturedBody, Body) {
     if body.size_hint().lower() > limit as u64 {
-        parts.extensions.insert(CapturedBody::TooLarge);
-        return Request::from_parts(parts, body);
+        return (CapturedBody::TooLarge, body);
     }
     let mut read: Vec<Frame<Bytes>> = Vec::new();
     let mut size = 0;
@@ -60,8 +66,7 @@ pub(super) async fn capture(request: Request<Body>, limit: usize) -> Request<Bod
             Body::new(Replayed { read: read.into(), error, rest: body })
         }
     };
-    parts.extensions.insert(captured);
-    Request::from_parts(parts, body)
+    (captured, body)
 }
 
 /// Makes one piece of several; one alone is not copied.

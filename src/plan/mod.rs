@@ -79,6 +79,16 @@ impl Plan {
         }
     }
 
+    /// The side whose outcome decides a write: PostgreSQL once every reader is answered by it.
+    #[inline]
+    pub fn authority(&self) -> Side {
+        match self.flags.write_mode {
+            WriteMode::MeiliOnly => Side::Meili,
+            WriteMode::PgOnly => Side::Pg,
+            WriteMode::Dual => self.answers_all().unwrap_or(Side::Meili),
+        }
+    }
+
     /// Whether Meilisearch receives every write, so that it may stand in when PostgreSQL fails.
     pub fn meili_is_current(&self) -> bool {
         self.flags.write_mode != WriteMode::PgOnly

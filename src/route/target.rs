@@ -80,7 +80,7 @@ impl Failure {
         match self {
             Self::Backend(error) => Some(error),
             Self::CodecPanicked => Some(unread(BackendErrorKind::Panic)),
-            Self::Unread(CodecError::NotASearch) => None,
+            Self::Unread(CodecError::NotOurs) => None,
             Self::Unread(error) => {
                 let kind = match error {
                     CodecError::Unsupported(_) => BackendErrorKind::Unsupported,

@@ -175,7 +175,7 @@ pub(super) fn unread(error: &CodecError) -> Outcome {
     match error {
         CodecError::TooLarge => Outcome::DroppedBodyTooLarge,
         CodecError::Broken => Outcome::DroppedCancelled,
-        CodecError::Malformed(_) | CodecError::NotASearch => Outcome::DroppedUndecodable,
+        CodecError::Malformed(_) | CodecError::NotOurs => Outcome::DroppedUndecodable,
         CodecError::Unsupported(_) | CodecError::Forbidden => Outcome::DroppedUnsupported,
     }
 }

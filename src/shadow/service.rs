@@ -38,7 +38,7 @@ impl<C> ShadowLayer<C> {
         C: Codec<Req, Res>,
     {
         let question = self.codec.question(&decided.request);
-        if matches!(question, Err(CodecError::NotASearch)) {
+        if matches!(question, Err(CodecError::NotOurs)) {
             return None;
         }
         let ticket = Ticket::new(self.queue.sink.clone(), self.blank(decided));

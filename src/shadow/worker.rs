@@ -28,7 +28,7 @@ pub struct ShadowWorker {
 }
 
 /// What a worker left behind when it stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Pairs finished after the stop.
     pub finished: usize,

@@ -11,10 +11,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("decide", &["words", "codec", "plan", "telemetry", "breaker"]),
     ("route", &["words", "codec", "plan", "telemetry", "breaker", "decide", "backend"]),
     ("shadow", &["words", "codec", "plan", "telemetry", "decide", "backend"]),
+    ("dual_write", &["words", "codec", "plan", "telemetry", "breaker", "backend", "journal"]),
     ("backend", &["words", "telemetry"]),
+    ("journal", &["words", "telemetry"]),
+    ("outbox", &["words", "plan", "telemetry", "breaker", "backend", "journal"]),
     ("http", &["words", "codec"]),
     ("store", &["words", "plan", "telemetry", "shadow"]),
-    ("testing", &["words", "shadow", "backend"]),
+    ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 
 const WORDS: &[&str] = &["words"];
@@ -24,7 +27,7 @@ const WORD_MODULES: &[&str] =
 const COMPOSITION: &[&str] = &["migration", "lib", "bin"];
 /// Packages that only adapters may name.
 const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
-    ("sqlx", &["store", "backend", "testing", "bin"]),
+    ("sqlx", &["store", "backend", "journal", "outbox", "testing", "bin"]),
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
     ("reqwest", &["backend"]),

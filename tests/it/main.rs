@@ -2,16 +2,24 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod cli;
+mod cli_journal;
 mod double;
 mod flag_rules;
 mod flag_watch;
 mod house;
 mod http;
+mod http_writes;
+mod journal;
+mod journal_postgres;
 mod meili;
+mod meili_writes;
+mod outbox;
 mod postgres;
+mod processes;
 mod proxy;
 mod reads;
 mod shadow_log;
 mod store;
 mod support;
 mod test_postgres;
+mod writes;

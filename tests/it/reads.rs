@@ -58,7 +58,7 @@ impl Setup {
         Self { source, target, records, plan, migration, worker: Some(worker), stop: CancellationToken::new() }
     }
 
-    fn spawn_worker(&mut self) -> tokio::task::JoinHandle<crossfade::shadow::Drained> {
+    fn spawn_worker(&mut self) -> tokio::task::JoinHandle<crossfade::migration::Stopped> {
         tokio::spawn(self.worker.take().unwrap().run(self.stop.clone()))
     }
 
@@ -129,7 +129,7 @@ async fn a_full_queue_drops_and_counts() {
     assert!(dropped.iter().all(|record| record.outcome == Outcome::DroppedQueueFull));
     setup.stop.cancel();
     let drained = worker.await.unwrap();
-    assert_eq!(drained.abandoned + drained.finished, 2);
+    assert_eq!(drained.shadow.abandoned + drained.shadow.finished, 2);
     assert_eq!(setup.records.taken().len(), 2);
 }
 
@@ -287,7 +287,7 @@ async fn a_stop_drains_and_reports() {
     until("second pair", || setup.target.asked() == 2).await;
     setup.stop.cancel();
     let drained = worker.await.unwrap();
-    assert_eq!((drained.finished, drained.abandoned), (1, 1));
+    assert_eq!((drained.shadow.finished, drained.shadow.abandoned), (1, 1));
     service.oneshot(SearchQuery::new("after")).now_or_hang(&setup).await;
     let outcomes: Vec<_> = setup.records.taken().iter().map(|record| record.outcome).collect();
     assert_eq!(outcomes, [Outcome::Compared, Outcome::DroppedShutdown, Outcome::DroppedShutdown]);
@@ -641,6 +641,6 @@ async fn what_runs_along_is_isolated_and_stops_last() {
     service.oneshot(SearchQuery::new("x")).await.unwrap();
     until("the pair is under way", || target.asked() == 1).await;
     stop.cancel();
-    assert_eq!(worker.await.unwrap().finished, 1);
+    assert_eq!(worker.await.unwrap().shadow.finished, 1);
     assert_eq!(*order.lock().unwrap(), [1], "the companion stopped before the pair was recorded");
 }

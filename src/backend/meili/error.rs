@@ -4,6 +4,9 @@ use meilisearch_sdk::errors::{Error, ErrorCode, ErrorType, MeilisearchError};
 
 use crate::error::{BackendError, BackendErrorKind, Side};
 
+/// The status of a request that is too large.
+const PAYLOAD_TOO_LARGE: u16 = 413;
+
 /// An error of `kind` while `doing`.
 pub(super) fn error(kind: BackendErrorKind, doing: impl Into<String>) -> BackendError {
     BackendError::new(Side::Meili, kind, doing)
@@ -32,9 +35,33 @@ pub(super) fn failed(doing: &'static str, failure: Error) -> BackendError {
     }
 }
 
+/// The SDK's error of a write. What the server understands and refuses is the fault of what was sent.
+pub(super) fn not_sent(doing: &'static str, failure: Error) -> BackendError {
+    let refused = match &failure {
+        Error::Meilisearch(answer) => kind_of_answer(answer) == BackendErrorKind::InvalidQuery,
+        Error::MeilisearchCommunication(answer) => answer.status_code == PAYLOAD_TOO_LARGE,
+        _ => false,
+    };
+    match failure {
+        Error::Meilisearch(answer) if refused => error(BackendErrorKind::Rejected, doing).caused_by(answer),
+        _ if refused => {
+            error(BackendErrorKind::Rejected, doing).caused_by("the request is larger than the server takes")
+        }
+        failure => failed(doing, failure),
+    }
+}
+
 fn kind_of_answer(answer: &MeilisearchError) -> BackendErrorKind {
     match (&answer.error_code, &answer.error_type) {
         (ErrorCode::IndexNotFound, _) => BackendErrorKind::IndexNotFound,
+        // Its own trouble, whatever it calls it: writes have to wait.
+        (
+            ErrorCode::NoSpaceLeftOnDevice
+            | ErrorCode::DatabaseSizeLimitReached
+            | ErrorCode::TooManyOpenFiles
+            | ErrorCode::IoError,
+            _,
+        ) => BackendErrorKind::Unavailable,
         (_, ErrorType::Auth) => BackendErrorKind::Unauthorized,
         (_, ErrorType::InvalidRequest) => BackendErrorKind::InvalidQuery,
         (_, ErrorType::Internal) => BackendErrorKind::Internal,
@@ -67,6 +94,8 @@ mod tests {
             ("invalid_search_filter", "invalid_request", BackendErrorKind::InvalidQuery),
             ("internal", "internal", BackendErrorKind::Internal),
             ("too_many_search_requests", "system", BackendErrorKind::Unavailable),
+            ("no_space_left_on_device", "system", BackendErrorKind::Unavailable),
+            ("no_space_left_on_device", "invalid_request", BackendErrorKind::Unavailable),
         ] {
             let answer = json!({"message": "", "code": code, "type": class, "link": ""});
             let answer: MeilisearchError = serde_json::from_value(answer).unwrap();

@@ -1,15 +1,10 @@
 //! The index: where it is, its settings and its documents.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{client::Client, error::error};
+use super::{MeiliWriter, client::Client, error::error, keys::PrimaryKeys};
 use crate::{
     document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind},
@@ -28,8 +23,7 @@ pub struct MeiliOptions {
 pub struct MeiliIndex {
     uid: Arc<str>,
     options: MeiliOptions,
-    /// By index; only of indexes that are there, so there are no more of them than indexes.
-    primary_keys: Arc<Mutex<HashMap<Arc<str>, Arc<str>>>>,
+    primary_keys: PrimaryKeys,
 }
 
 /// A stretch of the documents of an index, in the order of their internal numbers.
@@ -53,9 +47,14 @@ impl MeiliOptions {
         self
     }
 
+    /// A writer to the indexes of the server, with connections of its own.
+    pub fn writer(self) -> MeiliWriter {
+        MeiliWriter::new(self.client, self.timeout)
+    }
+
     /// The index `uid`. Whether it is there is found out by the first query.
     pub fn index(self, uid: impl Into<Arc<str>>) -> MeiliIndex {
-        MeiliIndex { uid: uid.into(), options: self, primary_keys: Arc::default() }
+        MeiliIndex { uid: uid.into(), options: self, primary_keys: PrimaryKeys::default() }
     }
 }
 
@@ -93,6 +92,10 @@ impl MeiliIndex {
         Ok(DocumentsPage { documents, total: page.total })
     }
 
+    pub(super) fn options(&self) -> &MeiliOptions {
+        &self.options
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.options.client
     }
@@ -103,24 +106,12 @@ impl MeiliIndex {
 
     /// The primary key of any index, asked for once: it cannot change while there are documents.
     pub(super) async fn primary_key_of(&self, uid: &str) -> Result<Option<Arc<str>>, BackendError> {
-        if let Some(known) = self.known_keys().get(uid) {
-            return Ok(Some(Arc::clone(known)));
-        }
-        let about: About = self.client().get(&path(uid)?, (), self.timeout(), "reading the primary key").await?;
-        let found: Option<Arc<str>> = about.primary_key.map(Arc::from);
-        if let Some(found) = &found {
-            self.known_keys().insert(Arc::from(uid), Arc::clone(found));
-        }
-        Ok(found)
+        self.primary_keys.of(self.client(), uid, self.timeout()).await
     }
 
     /// Asks for the primary key again at the next query: the index may have been made anew.
     pub(super) fn forget_primary_key(&self, uid: &str) {
-        self.known_keys().remove(uid);
-    }
-
-    fn known_keys(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Arc<str>>> {
-        self.primary_keys.lock().unwrap_or_else(PoisonError::into_inner)
+        self.primary_keys.forget(uid);
     }
 }
 
@@ -145,12 +136,6 @@ struct Slice {
 struct Listed {
     results: Vec<Document>,
     total: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct About {
-    primary_key: Option<String>,
 }
 
 impl fmt::Debug for MeiliOptions {

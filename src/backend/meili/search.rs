@@ -1,11 +1,13 @@
 //! One query and its answer.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::{MeiliIndex, error::error, index::path};
 use crate::{
-    backend::SearchBackend,
+    backend::{SearchBackend, write::SourceWriter},
     document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind, Side},
     search::{FilterInput, Hit, MatchingStrategy, Page, SearchHits, SearchQuery},
@@ -18,6 +20,14 @@ impl SearchBackend for MeiliIndex {
 
     fn search<'a>(&'a self, query: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>> {
         Box::pin(self.answer(query))
+    }
+
+    fn index(&self) -> Option<&str> {
+        Some(self.uid())
+    }
+
+    fn source_writer(&self) -> Option<Arc<dyn SourceWriter>> {
+        Some(Arc::new(self.options().clone().writer()))
     }
 }
 

@@ -47,6 +47,13 @@ pub struct Prepared {
     words: Vec<(String, u16, u16)>,
 }
 
+impl Prepared {
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+}
+
 impl Store {
     /// An empty store. `searchable` lists the attributes searched, best first; `None` is all of them, all alike.
     pub fn new(searchable: Option<&[String]>) -> Self {

@@ -6,6 +6,8 @@
 //! id. Attributes from the fourth on count alike, since a `tsvector` has four weights.
 //!
 //! Filters become SQL in which every attribute and value is a bound parameter.
+//!
+//! [`PostgresIndex`] is one index, searched and loaded; [`PostgresWriter`] is what the write path writes all indexes with.
 
 mod derive;
 mod error;
@@ -14,6 +16,8 @@ mod index;
 mod options;
 mod search;
 mod sql;
+mod writer;
 
 pub use index::{LoadCounts, PostgresIndex, VersionedDocument};
 pub use options::{PoolSize, PostgresOptions};
+pub use writer::PostgresWriter;

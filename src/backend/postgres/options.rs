@@ -8,7 +8,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::PostgresIndex;
+use super::{PostgresIndex, PostgresWriter};
 use crate::error::{BackendError, BackendErrorKind, Side};
 
 /// Where the database is and how much of it may be used. Nothing connects before the first query.
@@ -18,6 +18,7 @@ pub struct PostgresOptions {
     schema: String,
     shared: PoolSize,
     isolated: PoolSize,
+    writes: PoolSize,
 }
 
 /// The size and patience of a connection pool.
@@ -38,7 +39,8 @@ impl PostgresOptions {
     /// The database of a URL, with the schema `cn_search`, 10 connections and statements of 1.2 s, a little more than the
     /// read deadline of a [`Migration`](crate::migration::Migration): a statement that nobody waits for holds its
     /// connection no longer than that. For [isolated](crate::backend::SearchBackend::isolated) reads 4 connections, as
-    /// many as a [`ShadowPolicy`](crate::shadow::ShadowPolicy) has pairs under way, and statements of 1 s.
+    /// many as a [`ShadowPolicy`](crate::shadow::ShadowPolicy) has pairs under way, and statements of 1 s. For writes 8
+    /// connections and statements of 30 s.
     pub fn new(url: &str) -> Result<Self, BackendError> {
         // The cause is left out: it may quote the URL, which may hold a password.
         let connect = url
@@ -51,6 +53,7 @@ impl PostgresOptions {
             schema: "cn_search".to_owned(),
             shared: PoolSize { max_connections: 10, acquire_timeout: seconds(5), statement_timeout: reads },
             isolated: PoolSize { max_connections: 4, acquire_timeout: seconds(1), statement_timeout: shadows },
+            writes: PoolSize { max_connections: 8, acquire_timeout: seconds(5), statement_timeout: seconds(30) },
         })
     }
 
@@ -71,6 +74,19 @@ impl PostgresOptions {
     pub fn isolated_pool(mut self, size: PoolSize) -> Self {
         self.isolated = size;
         self
+    }
+
+    /// The pool of a [writer](Self::writer). Its statements may hold thousands of documents, and wait for others that write
+    /// the same.
+    pub fn writer_pool(mut self, size: PoolSize) -> Self {
+        self.writes = size;
+        self
+    }
+
+    /// A writer to the indexes of the schema, with connections of its own: writes never wait for reads, nor reads for
+    /// writes.
+    pub fn writer(self) -> PostgresWriter {
+        PostgresWriter::open(Self { shared: self.writes, ..self })
     }
 
     /// The index `uid`. Whether it is there is found out by the first query.
@@ -113,6 +129,7 @@ impl fmt::Debug for PostgresOptions {
             .field("schema", &self.schema)
             .field("pool", &self.shared)
             .field("isolated_pool", &self.isolated)
+            .field("writer_pool", &self.writes)
             .finish_non_exhaustive()
     }
 }

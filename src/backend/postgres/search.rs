@@ -13,7 +13,7 @@ use super::{
     sql::{self, Order, Rung, Step, Universe},
 };
 use crate::{
-    backend::SearchBackend,
+    backend::{SearchBackend, write::TargetWriter},
     document::{Document, DocumentId},
     error::{BackendError, Side},
     filter::Filter,
@@ -34,6 +34,14 @@ impl SearchBackend for PostgresIndex {
 
     fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
         Some(Arc::new(Self::open(self.options().for_isolated(), Arc::from(self.uid()))))
+    }
+
+    fn index(&self) -> Option<&str> {
+        Some(self.uid())
+    }
+
+    fn target_writer(&self) -> Option<Arc<dyn TargetWriter>> {
+        Some(Arc::new(self.options().clone().writer()))
     }
 }
 

@@ -48,7 +48,8 @@ pub(super) const UPSERT: &str = "
         AS u (id, version, ordinal, body, facets, words)
     ON CONFLICT (index_uid, id) DO UPDATE SET
         version = excluded.version, deleted = FALSE, ordinal = excluded.ordinal, generation = excluded.generation,
-        body = excluded.body, facets = excluded.facets, words = excluded.words
+        body = excluded.body, facets = excluded.facets, words = excluded.words,
+        writer = 0, written_at = clock_timestamp(), authority = excluded.authority
     WHERE d.version < excluded.version OR (d.version = excluded.version AND NOT d.deleted)";
 
 pub(super) const DELETE: &str = "
@@ -56,7 +57,8 @@ pub(super) const DELETE: &str = "
     SELECT $1, u.id, u.version, TRUE, 0, $2, '{}', ''
     FROM unnest($3::text[], $4::bigint[]) AS u (id, version)
     ON CONFLICT (index_uid, id) DO UPDATE SET
-        version = excluded.version, deleted = TRUE, body = NULL, facets = '{}', words = ''
+        version = excluded.version, deleted = TRUE, body = NULL, facets = '{}', words = '',
+        writer = 0, written_at = clock_timestamp(), authority = excluded.authority
     WHERE d.version <= excluded.version";
 
 /// The next rows that were derived under older settings.

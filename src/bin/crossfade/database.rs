@@ -16,6 +16,14 @@ pub(crate) struct Database {
 }
 
 impl Database {
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     pub(crate) async fn connect(&self) -> Result<Store, Failure> {
         let url = self.database_url.as_deref().ok_or(Failure::NoDatabase)?;
         Ok(Store::connect(url, &self.schema).await?)

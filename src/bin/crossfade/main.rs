@@ -3,6 +3,7 @@
 mod database;
 mod failure;
 mod flags;
+mod journal;
 mod migrate;
 mod output;
 mod report;
@@ -27,8 +28,10 @@ Examples:
   crossfade flags set search_write_mode dual --why 'start of the migration'
   crossfade flags get
   crossfade report --since 24h
+  crossfade journal status --journal /var/lib/search/journal.db
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database cannot be reached"
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database or the journal
+cannot be reached or is in use"
 )]
 struct Cli {
     #[command(flatten)]
@@ -45,6 +48,8 @@ enum Command {
     Flags(flags::Flags),
     /// Show what the shadow reads say: how they ended, how alike the sides answer, how fast.
     Report(report::Report),
+    /// Look into the journal of writes, and decide about those that could not be done.
+    Journal(journal::Journal),
 }
 
 #[tokio::main]
@@ -64,10 +69,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    let store = cli.database.connect().await?;
+    let database = &cli.database;
     match cli.command {
-        Command::Migrate => migrate::run(&store).await,
-        Command::Flags(flags) => flags::run(&store, flags).await,
-        Command::Report(report) => report::run(&store, report).await,
+        Command::Migrate => migrate::run(&database.connect().await?).await,
+        Command::Flags(flags) => flags::run(&database.connect().await?, flags).await,
+        Command::Report(report) => report::run(&database.connect().await?, report).await,
+        Command::Journal(journal) => journal::run(database, journal).await,
     }
 }

@@ -91,7 +91,7 @@ impl MeiliSearch {
 }
 
 /// Equality in a time that depends on the lengths only, so that a key cannot be found out byte by byte.
-fn same(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 

@@ -1,11 +1,14 @@
-//! Codecs for search routes that speak JSON.
+//! Codecs for routes that speak JSON.
 //!
-//! [`meili_search`] reads Meilisearch's own search routes, for a service that passes them through; [`json_search`] builds
-//! a codec for a service's own routes.
+//! | | searches | writes |
+//! | --- | --- | --- |
+//! | Meilisearch's own routes, for a service that passes them through | [`meili_search`] | [`meili_documents`] |
+//! | a service's own routes | [`json_search`] | [`json_documents`] |
 
 mod json;
 mod meili;
 mod place;
+mod writes;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -17,6 +20,7 @@ use serde_json::Value;
 pub use json::{JsonSearch, json_search};
 pub use meili::{MeiliSearch, meili_search};
 pub use place::Place;
+pub use writes::{HttpWrites, JsonDocuments, MeiliDocuments, WriteProtocol, json_documents, meili_documents};
 
 use super::{
     CapturedBody,
@@ -151,10 +155,10 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
 
     fn question(&self, request: &Request<Body>) -> Result<Question, CodecError> {
         if !self.protocol.is_search(request.method(), request.uri()) {
-            return Err(CodecError::NotASearch);
+            return Err(CodecError::NotOurs);
         }
         if self.allow.as_ref().is_some_and(|allow| !allow(request)) {
-            return Err(CodecError::NotASearch);
+            return Err(CodecError::NotOurs);
         }
         let body = match request.extensions().get::<CapturedBody>() {
             Some(CapturedBody::Whole(body)) => body.clone(),
@@ -204,7 +208,9 @@ impl<P: Protocol> Codec<Request<Body>, Response<Body>> for HttpCodec<P> {
 impl<P: Protocol, E> Refuse<Response<Body>, E> for HttpCodec<P> {
     fn refuse(&self, failure: BackendError) -> Result<Response<Body>, E> {
         let status = match failure.kind() {
-            BackendErrorKind::Unsupported | BackendErrorKind::InvalidQuery => StatusCode::BAD_REQUEST,
+            BackendErrorKind::Unsupported | BackendErrorKind::InvalidQuery | BackendErrorKind::Rejected => {
+                StatusCode::BAD_REQUEST
+            }
             BackendErrorKind::Forbidden => StatusCode::FORBIDDEN,
             BackendErrorKind::IndexNotFound => StatusCode::NOT_FOUND,
             BackendErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,

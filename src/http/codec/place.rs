@@ -26,6 +26,8 @@ pub enum Place {
 pub(super) struct Shown {
     pub(super) list: String,
     pub(super) id: String,
+    /// Whether there was a `*`.
+    pub(super) starred: bool,
 }
 
 impl From<&str> for Place {
@@ -99,8 +101,14 @@ impl Shown {
     /// From a pointer such as `/items/*/event_id`.
     pub(super) fn new(pointer: &str) -> Self {
         let pointer = rooted(pointer);
-        let (list, id) = pointer.split_once("/*").unwrap_or((&pointer, ""));
-        Self { list: list.to_owned(), id: id.to_owned() }
+        let split = pointer.split_once("/*");
+        let (list, id) = split.unwrap_or((&pointer, ""));
+        Self { list: list.to_owned(), id: id.to_owned(), starred: split.is_some() }
+    }
+
+    /// All there is.
+    pub(super) fn whole() -> Self {
+        Self { list: String::new(), id: String::new(), starred: false }
     }
 
     /// The list in an answer.

@@ -82,6 +82,9 @@ fn add(
             Some(key) => prepare(&index.store, documents, key, method)?,
             None => Vec::new(),
         };
+        if index.settings.filterable().iter().chain(&index.settings.sortable()).any(|name| name == "_geo") {
+            prepared.iter().try_for_each(|prepared| check_geo(prepared.document()))?;
+        }
         (primary_key, prepared)
     };
     let mut data = shared.write();
@@ -118,6 +121,26 @@ fn prepare(
         }
     }
     Ok(order.into_iter().map(|(id, document)| store.prepare(id, Arc::new(document))).collect())
+}
+
+/// A place that makes no sense is refused as soon as places matter.
+fn check_geo(document: &Document) -> Result<(), ApiError> {
+    let coordinate = |place: &Value, name: &str, most: f64| {
+        let value = place.get(name)?;
+        let number = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+        (number.abs() <= most).then_some(())
+    };
+    let makes_sense = match document.get("_geo") {
+        None | Some(Value::Null) => true,
+        Some(place) => coordinate(place, "lat", 90.0).and(coordinate(place, "lng", f64::INFINITY)).is_some(),
+    };
+    match makes_sense {
+        true => Ok(()),
+        false => Err(ApiError::bad_request(
+            "invalid_document_geo_field",
+            "The `_geo` field of a document is invalid.".to_owned(),
+        )),
+    }
 }
 
 fn delete(data: &mut Data, uid: &str, deletion: Deletion) -> Result<usize, ApiError> {

@@ -9,6 +9,9 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
+/// The codes of what is wrong with the machine, and not with the request or the program.
+const SYSTEM: &[&str] = &["io_error", "no_space_left_on_device", "too_many_open_files", "too_many_search_requests"];
+
 /// What is answered, or written into a failed task, when something is wrong.
 #[derive(Clone, Debug)]
 pub(super) struct ApiError {
@@ -78,6 +81,7 @@ impl ApiError {
     /// The JSON form.
     pub(super) fn body(&self) -> Value {
         let kind = match self.status.as_u16() {
+            _ if SYSTEM.contains(&&*self.code) => "system",
             401 | 403 => "auth",
             500.. => "internal",
             _ => "invalid_request",

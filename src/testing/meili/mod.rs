@@ -139,6 +139,16 @@ impl MeiliDouble {
         self.shared.queue().faults.extend(std::iter::repeat_n(fault, times));
     }
 
+    /// Lets no more tasks than those begun end otherwise than by being done.
+    pub fn heal_tasks(&self) {
+        self.shared.queue().faults.clear();
+    }
+
+    /// Forgets all tasks that have ended, as a server does when it has too many, or when it is told to.
+    pub fn forget_tasks(&self) {
+        self.shared.write().forget_ended();
+    }
+
     /// Starts no more tasks: they stay enqueued.
     pub fn pause_tasks(&self) {
         self.shared.queue().paused = true;

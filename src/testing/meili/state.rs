@@ -133,6 +133,15 @@ impl Data {
         self.tasks.get_mut(uid)?.as_mut()
     }
 
+    /// Drops the records of tasks that have ended.
+    pub(super) fn forget_ended(&mut self) {
+        for task in &mut self.tasks {
+            if task.as_ref().is_some_and(|task| task.finished_at.is_some()) {
+                *task = None;
+            }
+        }
+    }
+
     /// Whether a task is changing the index now.
     pub(super) fn is_indexing(&self, uid: &str) -> bool {
         self.tasks.iter().flatten().any(|task| task.status == Status::Processing && task.index == uid)

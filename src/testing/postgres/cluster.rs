@@ -38,6 +38,9 @@ halt QUIT
 cd / && rm -rf "$dir"
 "#;
 
+/// What nobody needs whose data is thrown away.
+const HURRIED: [&str; 4] = ["-c", "fsync=off", "-c", "full_page_writes=off"];
+
 /// How long a start may take, recovery after a crash included.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -54,8 +57,8 @@ pub(super) struct Cluster {
 struct Unprivileged(Option<User>);
 
 impl Cluster {
-    /// Creates a cluster and starts its server.
-    pub(super) async fn start() -> Result<Self, TestPostgresError> {
+    /// Creates a cluster and starts its server. `durable`: commits wait for the disk.
+    pub(super) async fn start(durable: bool) -> Result<Self, TestPostgresError> {
         let binaries = binaries::directory().await?;
         let user = Unprivileged::find()?;
         let directory = user.directory()?;
@@ -68,8 +71,8 @@ impl Cluster {
             .arg(binaries.join("postgres"))
             .args(["-D", "data", "-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c"])
             .arg(format!("unix_socket_directories={}", directory.display()))
-            .args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"])
             .args(["-c", "max_connections=200"])
+            .args(if durable { &[][..] } else { &HURRIED })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C is for the tests; the server ends when they have.

@@ -11,7 +11,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A cluster lives in the system's temporary directory, without fsync, and is gone when its handle is dropped or its
+//! A cluster lives in the system's temporary directory, without fsync unless it is [durable](TestPostgres::durable), and is gone when its handle is dropped or its
 //! process ends, SIGKILL included. Started by root, the server runs as
 //! `postgres` or `nobody`, because PostgreSQL refuses to be root. Where no binaries are installed, root on Debian and
 //! Ubuntu gets them with apt-get, and says so on stderr.
@@ -85,8 +85,16 @@ impl TestPostgres {
 
     /// A new cluster, which may be stopped and started again.
     pub async fn private() -> Result<Self, TestPostgresError> {
-        let cluster = Cluster::start().await?;
-        Ok(Self { admin_url: cluster.url().into(), cluster: Some(cluster) })
+        Ok(Self::of(Cluster::start(false).await?))
+    }
+
+    /// A new cluster with the durability of PostgreSQL's defaults: for measurements.
+    pub async fn durable() -> Result<Self, TestPostgresError> {
+        Ok(Self::of(Cluster::start(true).await?))
+    }
+
+    fn of(cluster: Cluster) -> Self {
+        Self { admin_url: cluster.url().into(), cluster: Some(cluster) }
     }
 
     /// A fresh database in the server all tests of this process share.

@@ -5,6 +5,7 @@ mod failures;
 mod filters;
 mod oracle;
 mod search;
+mod writes;
 
 use crossfade::{
     backend::{

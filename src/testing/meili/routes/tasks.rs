@@ -1,5 +1,7 @@
 //! Reading tasks.
 
+use std::collections::HashSet;
+
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -11,7 +13,7 @@ use super::{Answer, App, Parameters};
 use crate::testing::meili::{
     error::ApiError,
     fields::listed,
-    parameters::{list as list_parameter, number},
+    parameters::{check_parameters, list as list_parameter, number},
 };
 
 pub(super) async fn show(State(shared): App, Path(uid): Path<String>) -> Answer {
@@ -24,9 +26,35 @@ pub(super) async fn show(State(shared): App, Path(uid): Path<String>) -> Answer 
     Ok(Json(task.ok_or_else(|| ApiError::task_not_found(&uid))?.show()))
 }
 
+/// The parameters of the list, and those of them that are imitated.
+const PARAMETERS: [&str; 16] = [
+    "limit",
+    "from",
+    "reverse",
+    "batchUids",
+    "uids",
+    "canceledBy",
+    "types",
+    "statuses",
+    "indexUids",
+    "afterEnqueuedAt",
+    "beforeEnqueuedAt",
+    "afterStartedAt",
+    "beforeStartedAt",
+    "afterFinishedAt",
+    "beforeFinishedAt",
+    "useNetwork",
+];
+const IMITATED: [&str; 6] = ["limit", "from", "uids", "statuses", "indexUids", "afterFinishedAt"];
+
 /// Newest first, from `from` down.
 pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> Answer {
+    check_parameters(&parameters, &PARAMETERS)?;
+    if let Some(other) = parameters.keys().find(|name| !IMITATED.contains(&name.as_str())) {
+        return Err(ApiError::not_imitated(other));
+    }
     let limit = number(&parameters, "limit", "invalid_task_limit", 20)?;
+    let uids = list_parameter(&parameters, "uids").map(read_uids).transpose()?;
     let from = number(&parameters, "from", "invalid_task_from", usize::MAX)?;
     let statuses = list_parameter(&parameters, "statuses");
     let all = ["enqueued", "processing", "succeeded", "failed", "canceled"];
@@ -56,6 +84,7 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
     let matching = || {
         let all = data.tasks.iter().rev().flatten();
         all.filter(|task| is_one_of(&statuses, task.status.as_str()) && is_one_of(&indexes, &task.index))
+            .filter(|task| uids.as_ref().is_none_or(|uids| uids.contains(&task.uid)))
             .filter(|task| after.is_none_or(|after| task.finished_at.is_some_and(|end| end > after)))
     };
     let mut rest = matching().skip_while(|task| task.uid > from);
@@ -68,4 +97,15 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
         "from": shown.first().map(|task| task.uid),
         "next": rest.next().map(|task| task.uid),
     })))
+}
+
+fn read_uids(uids: Vec<String>) -> Result<HashSet<usize>, ApiError> {
+    let read = |(n, uid): (usize, &String)| {
+        uid.parse().map_err(|_| {
+            let message =
+                format!("Invalid value in parameter `uids[{n}]`: could not parse `{uid}` as a positive integer");
+            ApiError::bad_request("invalid_task_uids", message)
+        })
+    };
+    uids.iter().enumerate().map(read).collect()
 }

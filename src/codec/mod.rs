@@ -8,6 +8,8 @@
 //! needed of the request, [`Codec::observe`] lets the response pass and keeps what is needed of it. Parsing
 //! ([`Codec::decode`], [`Codec::ids`]) happens in the shadow worker, and on the response path only when PostgreSQL answers.
 
+mod write;
+
 use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
@@ -17,6 +19,8 @@ use crate::{
     error::BackendError,
     search::{SearchHits, SearchQuery},
 };
+
+pub use write::{RefuseWrite, WriteCodec, WriteError, Written};
 
 /// Turns what a service speaks into [`SearchQuery`] and [`SearchHits`], and back.
 pub trait Codec<Req, Res>: Clone + Send + Sync + 'static {
@@ -72,8 +76,9 @@ pub enum CodecError {
     Unsupported(String),
     /// The caller has shown nothing that lets this side answer; the inner service knows more.
     Forbidden,
-    /// It is none of the codec's business, for example a write on the same router. Not counted anywhere.
-    NotASearch,
+    /// It is none of the codec's business: to a codec of searches a write on the same router, and the other way round. Not
+    /// counted anywhere.
+    NotOurs,
 }
 
 /// What became of the primary read, as far as a comparison needs to know.
@@ -182,7 +187,7 @@ impl fmt::Display for CodecError {
             Self::Malformed(why) => write!(f, "not a search in the configured shape: {why}"),
             Self::Unsupported(what) => write!(f, "`{what}` is not offered by the other side"),
             Self::Forbidden => f.write_str("the caller is not known here"),
-            Self::NotASearch => f.write_str("not a search request"),
+            Self::NotOurs => f.write_str("not what the codec is for"),
         }
     }
 }

@@ -1,0 +1,125 @@
+//! What the drill found, as a page or as one JSON object.
+
+use std::{fmt, time::Duration};
+
+use axum::{Router, body::Body};
+use crossfade::store::Report;
+use http::Request;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::{
+    outage,
+    proof::Proof,
+    walk::{Result, Walked},
+};
+
+pub struct Results {
+    pub walked: Walked,
+    pub report: Report,
+    pub proof: Proof,
+    /// Of the service's metrics: writes that were tried again.
+    pub retried: u64,
+    /// Dead letters in the journal.
+    pub dead: u64,
+    /// Searches that the double answered from a recording; `None` for a real server.
+    pub recorded: Option<u64>,
+}
+
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 1e2
+}
+
+/// The sum of a counter over its labels, as the service shows it.
+pub async fn metric(router: Router, name: &str) -> Result<u64> {
+    let Ok(response) = router.oneshot(Request::get("/metrics").body(Body::empty())?).await;
+    let page = response.into_body().collect().await?.to_bytes();
+    let page = String::from_utf8_lossy(&page);
+    let lines = page.lines().filter(|line| line.starts_with(name));
+    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+}
+
+impl Results {
+    /// Whether all went as it should; otherwise what did not.
+    pub fn verdict(&self) -> std::result::Result<(), String> {
+        let (failed, Proof { lost, drift, .. }) = (self.walked.failed, &self.proof);
+        if failed == 0 && self.proof.holds() && self.walked.rollback.missing == 0 {
+            return Ok(());
+        }
+        let missing = self.walked.rollback.missing;
+        let examples: String = self.proof.examples.iter().map(|example| format!("\n  {example}")).collect();
+        Err(format!(
+            "{failed} reads failed, {lost} acknowledged writes are lost, {drift} documents differ, and after the \
+             rollback Meilisearch did not show {missing}{examples}"
+        ))
+    }
+
+    /// Against what the overlap was measured.
+    fn reference(&self) -> String {
+        match self.recorded {
+            Some(answers) => format!("answers recorded from Meilisearch 1.50 ({answers} given by the double)"),
+            None => "a real Meilisearch server".into(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let Self { walked, report, proof, .. } = self;
+        let outcomes = report.overall.outcomes.iter().map(|(outcome, count)| (outcome.clone(), json!(count.stored)));
+        json!({
+            "requests": walked.requests,
+            "failed_requests": walked.failed,
+            "shadow_outcomes": outcomes.collect::<serde_json::Map<_, _>>(),
+            "overlap_at_10": report.overall.compared.overlap_at_10,
+            "latency_ms": report.overall.compared.latency_ms,
+            "rollback_ms": milliseconds(walked.rollback.to_last_pg_answer),
+            "rollback_caught_up_ms": milliseconds(walked.rollback.caught_up),
+            "writes_acknowledged": walked.writes.acknowledged,
+            "writes_refused": walked.writes.refused,
+            "writes_retried": self.retried,
+            "writes_dead": self.dead,
+            "writes_lost": proof.lost,
+            "drift_documents": proof.drift,
+            "documents": { "meili": proof.meili, "pg": proof.pg },
+            "outages": walked.outages,
+            "task_faults": walked.task_faults,
+            "drained_ms": milliseconds(walked.drained),
+            "phases": walked.phases,
+            "compared_with": self.reference(),
+            "report": report,
+        })
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { walked, report, proof, retried, dead, .. } = self;
+        let (rollback, writes) = (&walked.rollback, &walked.writes);
+        let line = |f: &mut fmt::Formatter<'_>, label: &str, text: String| writeln!(f, "{label:<17}{text}");
+        let ms = |duration| format!("{:.0} ms", milliseconds(duration));
+        writeln!(f, "\n{report}")?;
+        line(f, "compared with", self.reference())?;
+        line(f, "reads", format!("{} in all, {} failed", walked.requests, walked.failed))?;
+        let to_last = milliseconds(rollback.to_last_pg_answer);
+        line(f, "rollback", format!("{to_last} ms from the change of the flag to the last answer from pg"))?;
+        let caught_up = ms(rollback.caught_up);
+        line(f, "", format!("{caught_up} until Meilisearch showed every write that pg had decided"))?;
+        let made = format!("{} acknowledged, {} refused", writes.acknowledged, writes.refused);
+        line(f, "writes", format!("{made}, {retried} tried again, {dead} dead, {} lost", proof.lost))?;
+        line(
+            f,
+            "task faults",
+            format!("{} tasks of accepted writes canceled, failed or forgotten", walked.task_faults),
+        )?;
+        for outage in &walked.outages {
+            let (name, down, up) = (outage::name(outage.side), outage.down_ms, outage.caught_up_ms);
+            let waiting = format!("{} writes waited, and stood {up:.0} ms after its return", outage.waiting);
+            line(f, "outage", format!("{name} was down for {down:.0} ms; {waiting}"))?;
+        }
+        line(f, "journal", format!("empty {} after the last write", ms(walked.drained)))?;
+        for (label, side) in [("in Meilisearch", &proof.meili), ("in PostgreSQL", &proof.pg)] {
+            line(f, label, format!("{} documents, sha256 {}", side.documents, side.hash))?;
+        }
+        write!(f, "{:<17}{} documents differ", "drift", proof.drift)
+    }
+}

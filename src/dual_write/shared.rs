@@ -1,0 +1,216 @@
+//! What the layers and the worker share.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::{Notify, OnceCell, oneshot},
+    time::Instant,
+};
+
+use super::{DualWriteLayer, DualWritePolicy, lanes::Lanes, suspects::Suspects};
+use crate::{
+    backend::{
+        Settlement,
+        write::{TargetWriter, Writer},
+    },
+    journal::{Journal, JournalError, Seq, Status},
+    plan::{Plan, PlanHandle, WriteMode},
+};
+
+/// Makes layers that share one journal and one worker. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct DualWrites {
+    shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) plan: PlanHandle,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) target: Arc<dyn TargetWriter>,
+    pub(super) policy: DualWritePolicy,
+    pub(super) lanes: Lanes,
+    pub(super) suspects: Suspects,
+    /// Who this process is to PostgreSQL: what it writes for requests, in the order of the lanes, and what it repairs.
+    pub(super) writer: Writer,
+    pub(super) repairer: Writer,
+    /// Whether the clock is above what was written before the start.
+    clock_is_set: OnceCell<()>,
+    /// Rung when there is something new to do, once for each loop of the worker.
+    pub(super) work: [Notify; 3],
+    /// Operations of the journal whose request has gone: the worker ends them.
+    orphans: Mutex<Vec<BoxFuture<'static, ()>>>,
+    pub(super) orphaned: Notify,
+    waiting: Mutex<BTreeMap<Seq, oneshot::Sender<()>>>,
+    /// Writes that were journaled, and how many of them are known to owe Meilisearch nothing.
+    begun: AtomicU64,
+    cleared: AtomicU64,
+    under_way: AtomicU64,
+    /// Since when the journal has been empty, as far as is known.
+    empty_since: Mutex<Option<Instant>>,
+}
+
+/// A journaled write that is under way.
+pub(super) struct UnderWay(Arc<Shared>);
+
+impl DualWrites {
+    pub(super) fn new(
+        plan: PlanHandle,
+        journal: Arc<dyn Journal>,
+        target: Arc<dyn TargetWriter>,
+        policy: DualWritePolicy,
+    ) -> Self {
+        let shared = Shared {
+            plan,
+            journal,
+            target,
+            lanes: Lanes::default(),
+            suspects: Suspects::default(),
+            writer: Writer(rand::random()),
+            repairer: Writer(rand::random()),
+            clock_is_set: OnceCell::new(),
+            work: Default::default(),
+            orphans: Mutex::default(),
+            orphaned: Notify::new(),
+            waiting: Mutex::default(),
+            // The journal may hold something from before the start: it is looked at before anything passes by.
+            begun: AtomicU64::new(1),
+            cleared: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
+            empty_since: Mutex::default(),
+            policy,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The layer for a write path that speaks what `codec` reads.
+    pub fn layer<C>(&self, codec: C) -> DualWriteLayer<C> {
+        DualWriteLayer { codec, shared: self.shared.clone() }
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.shared.journal
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+}
+
+/// Whether writes of this process are under way. Those of other replicas are not seen.
+impl Settlement for DualWrites {
+    fn settled<'a>(&'a self, _index: Option<&'a str>, since: Instant) -> BoxFuture<'a, Option<bool>> {
+        Box::pin(async move {
+            let empty_since = *self.shared.empty_since.lock().unwrap_or_else(PoisonError::into_inner);
+            Some(empty_since.is_some_and(|empty_since| empty_since <= since))
+        })
+    }
+}
+
+impl Shared {
+    /// Sets the clock above every version that was written before the start: the machine's may have been set back since.
+    pub(super) async fn set_clock(&self) -> Result<(), JournalError> {
+        let set = async || {
+            let highest = self.journal.highest_version().await?;
+            self.policy.clock.observe(highest);
+            Ok(())
+        };
+        self.clock_is_set.get_or_try_init(set).await.copied()
+    }
+
+    /// Whether a write goes to the wrapped service and nowhere else.
+    #[inline]
+    pub(super) fn passes_by(&self, plan: &Plan) -> bool {
+        plan.flags.write_mode == WriteMode::MeiliOnly && !self.owes_meili()
+    }
+
+    /// Whether an older write may still be on its way to Meilisearch: one that is not journaled could be overwritten by it.
+    #[inline]
+    fn owes_meili(&self) -> bool {
+        self.begun.load(Ordering::Acquire) != self.cleared.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        *self.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        UnderWay(self.clone())
+    }
+
+    /// Takes a look at the journal that began when `begun` writes had begun.
+    pub(super) fn looked(&self, begun: u64, status: &Status) {
+        if self.under_way.load(Ordering::Acquire) > 0 || self.begun.load(Ordering::Acquire) != begun {
+            return;
+        }
+        if status.asked == 0 && status.meili == 0 {
+            self.cleared.store(begun, Ordering::Relaxed);
+        }
+        let mut empty_since = self.empty_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *empty_since = match *empty_since {
+            since if status.pending == 0 => since.or_else(|| Some(Instant::now())),
+            _ => None,
+        };
+    }
+
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// There is something to do.
+    pub(super) fn ring(&self) {
+        for work in &self.work {
+            work.notify_one();
+        }
+    }
+
+    /// Leaves something to the worker that must be brought to its end.
+    pub(super) fn leave(&self, operation: BoxFuture<'static, ()>) {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+        self.orphaned.notify_one();
+    }
+
+    pub(super) fn take_orphans(&self) -> Vec<BoxFuture<'static, ()>> {
+        std::mem::take(&mut *self.orphans.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Told when the other side stands.
+    pub(super) fn wait_for(&self, seqs: &[Seq]) -> Vec<oneshot::Receiver<()>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of those that gave up.
+        waiting.retain(|_, sender| !sender.is_closed());
+        let wait = |seq: &Seq| {
+            let (sender, receiver) = oneshot::channel();
+            waiting.insert(*seq, sender);
+            receiver
+        };
+        seqs.iter().map(wait).collect()
+    }
+
+    pub(super) fn stands(&self, seq: Seq) {
+        let waiter = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&seq);
+        if let Some(waiter) = waiter {
+            // It may just have given up.
+            let _ = waiter.send(());
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("plan", &self.plan).field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! What has to be done beside the writes: ends that requests left, suspects, gauges.
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    select,
+    time::{Duration, Instant, sleep_until},
+};
+
+use super::DualWriteWorker;
+use crate::{
+    journal::{Deed, Duty, Intent, Outcome, Status},
+    telemetry,
+};
+
+/// How often the journal is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How soon an empty journal is noticed while writes come and go.
+const LOOK_SOON: Duration = Duration::from_millis(50);
+
+impl DualWriteWorker {
+    pub(super) async fn chores(&self) {
+        let mut orphans = FuturesUnordered::new();
+        let mut look_at = Instant::now();
+        let mut shown: Option<Instant> = None;
+        loop {
+            orphans.extend(self.shared.take_orphans());
+            select! {
+                biased;
+                () = self.shared.orphaned.notified() => {}
+                Some(()) = orphans.next(), if !orphans.is_empty() => self.shared.ring(),
+                () = sleep_until(look_at) => {
+                    let began = Instant::now();
+                    self.record_suspects().await;
+                    let show = shown.is_none_or(|shown| shown.elapsed() >= LOOK_EVERY);
+                    if show {
+                        shown = Some(Instant::now());
+                    }
+                    self.inspect(show).await;
+                    // A long journal takes its time to count: it is looked at less often.
+                    look_at = Instant::now() + (began.elapsed() * 20).max(LOOK_SOON);
+                }
+            }
+        }
+    }
+
+    async fn inspect(&self, show: bool) {
+        let begun = self.shared.begun();
+        match self.shared.journal.status().await {
+            Ok(status) => {
+                self.shared.looked(begun, &status);
+                if show {
+                    show_status(&status);
+                }
+            }
+            Err(error) if show => {
+                telemetry::journal_failed(error.kind().as_str());
+                tracing::warn!(%error, "the journal cannot be looked at");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Documents that were written without a journal are compared now.
+    async fn record_suspects(&self) {
+        let suspects = self.shared.suspects.take();
+        if suspects.is_empty() {
+            return;
+        }
+        let authority = self.shared.plan.load().authority();
+        let intents: Vec<Intent> = suspects
+            .iter()
+            .map(|(index, id)| Intent {
+                index: index.clone(),
+                id: id.clone(),
+                version: self.shared.policy.clock.next(),
+                explicit: false,
+                deed: Deed::Resync,
+                authority,
+            })
+            .collect();
+        // A request dropped in the middle may still be under way at the authority, as with any unknown outcome.
+        match self.shared.journal.append(&intents, Outcome::Unknown).await {
+            Ok(_) => self.shared.ring(),
+            Err(_) => {
+                for (index, id) in suspects {
+                    self.shared.suspects.add(&index, [id]);
+                }
+            }
+        }
+    }
+}
+
+fn show_status(status: &Status) {
+    telemetry::journal_depth(status.pending, status.oldest_seconds.unwrap_or_default(), status.dead_letters);
+    for (duty, entries) in [(Duty::Meili, status.meili), (Duty::Pg, status.pg), (Duty::Reconcile, status.reconcile)] {
+        telemetry::journal_duties(duty.as_str(), entries);
+    }
+}

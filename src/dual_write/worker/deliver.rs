@@ -1,0 +1,252 @@
+//! Writes that are sent to Meilisearch from here: PostgreSQL decided them, or Meilisearch has lost them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    DualWriteWorker,
+    batch::{Newest, newest},
+    flights::Flights,
+    target::blames_a_document,
+};
+use crate::{
+    backend::write::{Replacement, TaskState},
+    document::DocumentId,
+    error::{BackendError, BackendErrorKind, Side},
+    journal::{Deed, Duties, Duty, End, Entry, Seq},
+    plan::WriteMode,
+    telemetry,
+    write::Action,
+};
+
+impl DualWriteWorker {
+    /// Sends entries of one index, each document once.
+    pub(super) async fn deliver(&self, index: &Arc<str>, entries: Vec<Entry>, flights: &mut Flights) {
+        let (sweeps, changes): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| matches!(entry.intent.deed, Deed::Sweep(_)));
+        for sweep in sweeps {
+            self.resweep(sweep).await;
+        }
+        let batch = newest(self.without_followers(changes).await);
+        let ids: Vec<DocumentId> = batch.iter().map(|newest| newest.entry.intent.id.clone()).collect();
+        // Held until Meilisearch has accepted: a request that writes the same document comes before or after, not between.
+        let Some((_held, busy)) = self.shared.lanes.try_lock(Side::Meili, index, &ids) else {
+            return self.put_off(batch).await;
+        };
+        let (free, taken): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|newest| !busy.contains(&newest.entry.intent.id));
+        self.put_off(taken).await;
+        let Some(free) = self.without_overtaken(index, free).await else { return };
+        let free = self.still_standing(index, free).await;
+        let mut kinds: BTreeMap<u8, Vec<Newest>> = BTreeMap::new();
+        for newest in free {
+            let kind = match &newest.entry.intent.deed {
+                Deed::Change(Action::Put(_)) => 0,
+                Deed::Change(Action::Merge(_)) => 1,
+                _ => 2,
+            };
+            kinds.entry(kind).or_default().push(newest);
+        }
+        for batch in kinds.into_values() {
+            self.send(index, batch, flights).await;
+        }
+    }
+
+    /// Leaves out partial updates of documents that have something else in the batch: they come after it.
+    async fn without_followers(&self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut seen = BTreeSet::new();
+        let (followers, rest): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| {
+            let merge = matches!(entry.intent.deed, Deed::Change(Action::Merge(_)));
+            !seen.insert(entry.intent.id.clone()) && merge
+        });
+        let ends = followers.into_iter().map(|entry| {
+            let end = self.wait_for_others(entry.age);
+            (entry, end)
+        });
+        self.settle(Duty::Meili, ends.collect()).await;
+        rest
+    }
+
+    /// Leaves out documents that a request has written to Meilisearch since: the older state must not come after.
+    async fn without_overtaken(&self, index: &Arc<str>, batch: Vec<Newest>) -> Option<Vec<Newest>> {
+        if batch.is_empty() {
+            return None;
+        }
+        let places: Vec<(DocumentId, Seq)> =
+            batch.iter().map(|newest| (newest.entry.intent.id.clone(), newest.entry.seq)).collect();
+        match self.shared.journal.open_after(Duty::Meili, index, &places).await {
+            Ok(open) => {
+                let mut open = open.into_iter();
+                let (overtaken, free) = batch.into_iter().partition(|_| open.next().unwrap_or(true));
+                self.put_off(overtaken).await;
+                Some(free)
+            }
+            Err(error) => {
+                telemetry::journal_failed(error.kind().as_str());
+                self.put_off(batch).await;
+                None
+            }
+        }
+    }
+
+    /// Leaves out documents that something newer has come over in PostgreSQL, once Meilisearch decides again: another replica may
+    /// have written that there already. A PostgreSQL that cannot be asked holds nothing up, or the way back would depend on it.
+    async fn still_standing(&self, index: &Arc<str>, batch: Vec<Newest>) -> Vec<Newest> {
+        let plan = self.shared.plan.load();
+        let returned = plan.flags.write_mode == WriteMode::Dual && plan.authority() == Side::Meili;
+        if !returned || batch.is_empty() {
+            return batch;
+        }
+        let touch = |newest: &Newest| Replacement {
+            id: newest.entry.intent.id.clone(),
+            expected: Some(newest.entry.intent.version),
+            with: None,
+        };
+        let touches: Vec<Replacement> = batch.iter().map(touch).collect();
+        let Ok(standing) = self.replace(index, Side::Pg, &touches).await else { return batch };
+        let mut standing = standing.into_iter();
+        let (standing, overtaken): (Vec<_>, Vec<_>) = batch.into_iter().partition(|_| standing.next().unwrap_or(false));
+        let then = End::Then { duties: Duties::RECONCILE, redo: false };
+        let ends = overtaken.into_iter().flat_map(|newest| newest.end(then.clone()));
+        self.settle(Duty::Meili, ends.collect()).await;
+        standing
+    }
+
+    /// Sends documents of one kind, in halves where some are refused.
+    async fn send(&self, index: &Arc<str>, batch: Vec<Newest>, flights: &mut Flights) {
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            let actions: Vec<(DocumentId, Action)> = part.iter().map(|newest| action(&newest.entry)).collect();
+            match self.call(Side::Meili, "sending documents", self.source.send(index, &actions)).await {
+                Ok(task) => {
+                    self.meili.succeeded();
+                    flights.sent(task, part);
+                }
+                Err(error) if part.len() > 1 && blames_a_document(error.kind()) => {
+                    telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
+                    let other = part.split_off(part.len() / 2);
+                    parts.extend([other, part]);
+                }
+                Err(error) => self.unsent(part, &error).await,
+            }
+        }
+    }
+
+    async fn unsent(&self, batch: Vec<Newest>, error: &BackendError) {
+        if error.kind() == BackendErrorKind::Rejected {
+            telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
+            return self.bury(batch, &error.to_string()).await;
+        }
+        let counts = self.meili.is_well() && batch.len() == 1 && blames_a_document(error.kind());
+        if counts {
+            telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
+        } else {
+            self.meili.failed(error);
+        }
+        self.again_later(batch, error, counts).await;
+    }
+
+    /// The task of a batch has ended.
+    pub(super) async fn delivered(
+        &self,
+        batch: Vec<Newest>,
+        state: &TaskState,
+        tasks_were_well: bool,
+        flights: &mut Flights,
+    ) {
+        if batch.is_empty() {
+            return;
+        }
+        let failed =
+            |kind, why: &str| BackendError::new(Side::Meili, kind, "writing documents").caused_by(why.to_owned());
+        match state {
+            TaskState::Succeeded => {
+                telemetry::dual_write_delivered(Side::Meili, batch.len() as u64);
+                let ends = batch.into_iter().flat_map(stood).collect();
+                self.settle(Duty::Meili, ends).await;
+            }
+            TaskState::Failed { permanent, why } => {
+                telemetry::dual_write_failed(Side::Meili, "task_failed");
+                // While other tasks succeed, it is the documents; when none does, the server.
+                let blamed = *permanent || tasks_were_well;
+                match <[Newest; 1]>::try_from(batch) {
+                    Ok(one) if *permanent => self.bury(one.into(), why).await,
+                    Err(batch) if blamed => self.send_halves(batch, flights).await,
+                    Ok(one) => {
+                        self.again_later(one.into(), &failed(BackendErrorKind::Internal, why), blamed).await;
+                    }
+                    Err(batch) => self.again_later(batch, &failed(BackendErrorKind::Internal, why), false).await,
+                }
+            }
+            TaskState::Canceled => {
+                telemetry::dual_write_failed(Side::Meili, "task_canceled");
+                self.again_later(batch, &failed(BackendErrorKind::Internal, "the task was canceled"), false).await;
+            }
+            TaskState::Vanished | TaskState::Unfinished => {
+                let why = "the server no longer knows the task";
+                self.again_later(batch, &failed(BackendErrorKind::Internal, why), false).await;
+            }
+        }
+    }
+
+    /// Meilisearch refuses a batch as a whole: the halves tell which document it is.
+    async fn send_halves(&self, mut batch: Vec<Newest>, flights: &mut Flights) {
+        let other = batch.split_off(batch.len() / 2);
+        for half in [batch, other] {
+            let index = half.first().map(|newest| newest.entry.intent.index.clone());
+            if let Some(index) = index {
+                self.send(&index, half, flights).await;
+            }
+        }
+    }
+
+    async fn bury(&self, batch: Vec<Newest>, why: &str) {
+        let dead = |newest: Newest| newest.end(End::Dead { why: why.to_owned(), then: Duties::NONE });
+        let ends = batch.into_iter().flat_map(dead);
+        self.settle(Duty::Meili, ends.collect()).await;
+    }
+
+    async fn again_later(&self, batch: Vec<Newest>, error: &BackendError, counts: bool) {
+        telemetry::dual_write_retried(Side::Meili, batch.len() as u64);
+        let ends = batch.into_iter().flat_map(|newest| {
+            let end = self.again(&self.meili, &newest.entry, error, counts);
+            newest.end(end)
+        });
+        self.settle(Duty::Meili, ends.collect()).await;
+    }
+
+    /// Somebody else is writing these documents.
+    async fn put_off(&self, batch: Vec<Newest>) {
+        let ends = batch.into_iter().flat_map(|newest| {
+            let end = self.wait_for_others(newest.entry.age);
+            newest.end(end)
+        });
+        self.settle(Duty::Meili, ends.collect()).await;
+    }
+
+    /// A deletion by filter that Meilisearch has lost. PostgreSQL lists what it was about; what still stands in Meilisearch is
+    /// then deleted document by document.
+    async fn resweep(&self, sweep: Entry) {
+        self.settle(Duty::Meili, vec![(sweep, End::Then { duties: Duties::PG, redo: true })]).await;
+    }
+}
+
+/// The ends of a document that now stands on Meilisearch. What PostgreSQL decided is compared once more with what stands
+/// there: another replica may have sent something newer before.
+fn stood(newest: Newest) -> Vec<(Entry, End)> {
+    let end = match (newest.entry.intent.authority, &newest.entry.intent.deed) {
+        (Side::Pg, _) | (_, Deed::Change(Action::Merge(_))) => End::Then { duties: Duties::RECONCILE, redo: false },
+        (Side::Meili, _) => End::Done { supersedes: true },
+    };
+    newest.end(end)
+}
+
+fn action(entry: &Entry) -> (DocumentId, Action) {
+    let action = match &entry.intent.deed {
+        Deed::Change(action) => action.clone(),
+        Deed::Resync | Deed::Sweep(_) => Action::Delete,
+    };
+    (entry.intent.id.clone(), action)
+}

@@ -1,0 +1,100 @@
+//! Writes that Meilisearch decided: whether they have come to stand.
+
+use std::sync::Arc;
+
+use super::DualWriteWorker;
+use crate::{
+    backend::write::TaskState,
+    document::DocumentId,
+    error::Side,
+    journal::{Deed, Duties, Duty, End, Entry, Outcome},
+    telemetry,
+    write::Action,
+};
+
+impl DualWriteWorker {
+    /// Looks for writes whose task is not known (any longer).
+    pub(super) async fn verify(&self, index: &Arc<str>, entries: Vec<Entry>) {
+        let ids: Vec<DocumentId> = entries.iter().map(|entry| entry.intent.id.clone()).collect();
+        let found = match self.call(Side::Meili, "reading documents back", self.source.read(index, &ids)).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.meili.failed(&error);
+                let again = |entry: Entry| {
+                    let end = self.again(&self.meili, &entry, &error, false);
+                    (entry, end)
+                };
+                return self.settle(Duty::Meili, entries.into_iter().map(again).collect()).await;
+            }
+        };
+        self.meili.succeeded();
+        let Some(later) = self.has_later(&Duty::ALL, index, &entries).await else {
+            let again = |entry: Entry| {
+                let end = self.wait_for_others(entry.age);
+                (entry, end)
+            };
+            return self.settle(Duty::Meili, entries.into_iter().map(again).collect()).await;
+        };
+        let ends = entries.into_iter().zip(found).zip(later).map(|((entry, found), later)| {
+            let stands = match &entry.intent.deed {
+                Deed::Change(Action::Put(document)) => found.as_ref() == Some(document),
+                Deed::Change(Action::Delete) => found.is_none(),
+                // What has become of these is seen by what follows.
+                Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => true,
+            };
+            let end = match stands {
+                true => stood(&entry),
+                // What came later may be what stands: it is compared when that is known. Without a task it is not taken for lost.
+                false if later => {
+                    let told = matches!(entry.outcome, Outcome::Accepted(Some(_)));
+                    End::Then { duties: Duties::RECONCILE, redo: told }
+                }
+                false => lost(&entry),
+            };
+            (entry, end)
+        });
+        self.settle(Duty::Meili, ends.collect()).await;
+    }
+}
+
+/// The end of a write whose task has ended, and is known.
+pub(super) fn ended(entry: Entry, state: &TaskState) -> (Entry, End) {
+    let end = match state {
+        TaskState::Succeeded => stood(&entry),
+        TaskState::Failed { permanent: true, why } => {
+            telemetry::dual_write_failed(Side::Meili, "task_failed");
+            // Meilisearch told its client that it was accepted, and then refused it: PostgreSQL goes along.
+            End::Dead { why: why.clone(), then: Duties::RECONCILE }
+        }
+        TaskState::Failed { permanent: false, .. } => {
+            telemetry::dual_write_failed(Side::Meili, "task_failed");
+            lost(&entry)
+        }
+        TaskState::Canceled => {
+            telemetry::dual_write_failed(Side::Meili, "task_canceled");
+            lost(&entry)
+        }
+        TaskState::Vanished | TaskState::Unfinished => lost(&entry),
+    };
+    (entry, end)
+}
+
+fn stood(entry: &Entry) -> End {
+    match &entry.intent.deed {
+        Deed::Change(Action::Put(_) | Action::Delete) => End::Done { supersedes: true },
+        // What it has made of the document, only Meilisearch knows.
+        Deed::Change(Action::Merge(_)) | Deed::Resync => End::Then { duties: Duties::RECONCILE, redo: false },
+        Deed::Sweep(_) => End::Then { duties: Duties::PG, redo: false },
+    }
+}
+
+/// The end of an acknowledged write that Meilisearch has lost: it is made again.
+fn lost(entry: &Entry) -> End {
+    telemetry::dual_write_retried(Side::Meili, 1);
+    match &entry.intent.deed {
+        // PostgreSQL has it, and knows whether something newer has come since.
+        Deed::Change(_) | Deed::Resync => End::Then { duties: Duties::RECONCILE, redo: true },
+        // PostgreSQL knows which documents it was about.
+        Deed::Sweep(_) => End::Then { duties: Duties::PG, redo: true },
+    }
+}

@@ -1,0 +1,59 @@
+//! Deletions by filter are written out: each document they were about is then compared by itself.
+
+use super::DualWriteWorker;
+use crate::{
+    backend::write::{Swept, WrittenBy},
+    document::DocumentId,
+    error::{BackendError, Side},
+    journal::{Deed, End, Entry, Intent, Outcome},
+    telemetry,
+    write::Action,
+};
+
+/// Ids that are written out at a time.
+const SWEPT: usize = 1000;
+
+impl DualWriteWorker {
+    /// Appends an intent for each document that a sweep was about.
+    pub(super) async fn expand(&self, sweep: &Entry) -> End {
+        let Deed::Sweep(filter) = &sweep.intent.deed else { return End::Done { supersedes: false } };
+        let version = sweep.intent.version;
+        let known = sweep.outcome != Outcome::Unknown;
+        if known && sweep.intent.authority == Side::Meili {
+            // Here too, before the documents are compared: a copy to Meilisearch that is under way finds the tombstone, and
+            // takes back what it has brought back.
+            let by = WrittenBy { writer: self.shared.repairer, authority: Side::Meili };
+            let swept = self.shared.target.sweep(&sweep.intent.index, by, version, filter.as_ref());
+            if let Err(error) = self.call(Side::Pg, "deleting documents by a filter", swept).await {
+                return self.not_swept(sweep, &error);
+            }
+        }
+        let swept = if known { Swept::Tombstones(version) } else { Swept::Matching(filter.as_ref(), version) };
+        // One that Meilisearch has lost is made again, document by document.
+        let deed = if sweep.redo { Deed::Change(Action::Delete) } else { Deed::Resync };
+        let mut after: Option<DocumentId> = None;
+        loop {
+            let listing = self.shared.target.swept(&sweep.intent.index, swept, after.as_ref(), SWEPT);
+            let ids = match self.call(Side::Pg, "listing what was deleted", listing).await {
+                Ok(ids) => ids,
+                Err(error) => return self.not_swept(sweep, &error),
+            };
+            self.pg.succeeded();
+            let Some(last) = ids.last().cloned() else { return End::Done { supersedes: false } };
+            let intent = |id| Intent { id, deed: deed.clone(), ..sweep.intent.clone() };
+            let intents: Vec<Intent> = ids.into_iter().map(intent).collect();
+            if let Err(error) = self.shared.journal.append(&intents, Outcome::Accepted(None)).await {
+                telemetry::journal_failed(error.kind().as_str());
+                let after = self.shared.policy.first_pause;
+                return End::Retry { after, why: Some(error.to_string()), counts: false };
+            }
+            after = Some(last);
+        }
+    }
+
+    fn not_swept(&self, sweep: &Entry, error: &BackendError) -> End {
+        self.pg.failed(error);
+        telemetry::dual_write_retried(Side::Pg, 1);
+        self.again(&self.pg, sweep, error, false)
+    }
+}

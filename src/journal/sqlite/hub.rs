@@ -1,0 +1,82 @@
+//! Group commit without a task of its own: whoever waits longest drives the writer for all who wait.
+//!
+//! Callers put what they ask into the queue. One of them gets the driver, takes the whole queue and polls the writer until all
+//! of it is answered; meanwhile the next queue fills. What the writer is doing is kept beside the lock, not in the caller: when a
+//! driver is dropped in the middle, the next goes on from where it was.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
+
+use super::{
+    super::{JournalError, JournalErrorKind},
+    op::{Op, Reply},
+    writer::Writer,
+};
+
+pub(super) struct Hub {
+    queue: Arc<Mutex<Vec<Op>>>,
+    driver: AsyncMutex<Driver>,
+}
+
+enum Driver {
+    Idle(Box<Writer>),
+    Running(BoxFuture<'static, Box<Writer>>),
+    /// For the moment between the two; for good after a panic.
+    Gone,
+}
+
+impl Hub {
+    pub(super) fn new(writer: Box<Writer>) -> Self {
+        Self { queue: Arc::clone(&writer.queue), driver: AsyncMutex::new(Driver::Idle(writer)) }
+    }
+
+    pub(super) async fn ask<T>(&self, op: impl FnOnce(Reply<T>) -> Op, doing: &str) -> Result<T, JournalError> {
+        let (reply, mut answer) = oneshot::channel();
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push(op(reply));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => {
+                    return answer.unwrap_or_else(|_| Err(JournalError::new(JournalErrorKind::Internal, doing)));
+                }
+                // Given up as soon as the answer is there: the next who waits goes on with the rest.
+                driven = self.take_turn() => driven?,
+            }
+        }
+    }
+
+    async fn take_turn(&self) -> Result<(), JournalError> {
+        let mut driver = self.driver.lock().await;
+        self.drive(&mut driver).await
+    }
+
+    /// Ends what is under way, or else carries out what is queued.
+    async fn drive(&self, driver: &mut Driver) -> Result<(), JournalError> {
+        if let Driver::Idle(_) = driver {
+            let ops = std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner));
+            if let Driver::Idle(writer) = std::mem::replace(driver, Driver::Gone) {
+                *driver = Driver::Running(Box::pin(writer.run(ops)));
+            }
+        }
+        let Driver::Running(running) = driver else {
+            return Err(JournalError::new(JournalErrorKind::Internal, "going on after a panic"));
+        };
+        let writer = running.await;
+        *driver = Driver::Idle(writer);
+        Ok(())
+    }
+
+    /// Waits for what is under way, and takes the writer out; later calls fail.
+    pub(super) async fn close(&self) -> Option<Box<Writer>> {
+        let mut driver = self.driver.lock().await;
+        if let Driver::Running(_) = &*driver {
+            self.drive(&mut driver).await.ok()?;
+        }
+        match std::mem::replace(&mut *driver, Driver::Gone) {
+            Driver::Idle(writer) => Some(writer),
+            Driver::Running(_) | Driver::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The journal in a file on local disk: the embedded default.
+//!
+//! SQLite with a write-ahead log. One connection writes and reads; all calls that have come together while it was busy go into
+//! its next transaction (group commit), so that the price of an fsync is shared. A transaction with an append is fsynced
+//! before it is answered; one that only resolves or settles is not, and is on disk with the next that is.
+//!
+//! One process at a time may have the file open; a second gets [`InUse`](super::JournalErrorKind::InUse). The lock ends with
+//! the process, however that ends. Nothing runs in the background but the thread of the connection.
+//!
+//! Attempts, waits and claims are known to the process only: after a restart, all that is left is due.
+//!
+//! # Limits
+//!
+//! - The file system has to honour fsync and locks: not a network share.
+//! - The file does not shrink; room that has become free is used again.
+//! - A log (`-wal`) that is deleted while no process runs takes the last writes with it, and nothing can tell. Move or delete the
+//!   files together.
+
+mod book;
+mod change;
+mod claim;
+mod error;
+mod hub;
+mod look;
+mod op;
+mod open;
+mod row;
+mod sql;
+mod writer;
+
+use std::path::Path;
+
+use futures_util::future::BoxFuture;
+use hub::Hub;
+use jiff::Timestamp;
+use op::{Change, Held, Look, Op, RawLetter, RawMark};
+use row::NewRow;
+use sqlx::Connection as _;
+
+use super::{
+    Claim, DeadLetter, DeadLetters, Duty, Entry, Intent, Journal, JournalError, JournalOptions, Mark, Outcome, Redrive,
+    Seq, Settled, Status,
+};
+use crate::{
+    document::{DocumentId, Version},
+    error::Side,
+    opaque::opaque_debug,
+};
+
+/// A journal in a file.
+pub struct SqliteJournal {
+    hub: Hub,
+}
+
+/// What only this journal lets one set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// How many bytes the file may grow to, its log of some 8 MB beside; then writes are refused with
+    /// [`Full`](super::JournalErrorKind::Full). `None`: as the disk has room.
+    pub max_bytes: Option<u64>,
+}
+
+opaque_debug!(SqliteJournal);
+
+impl SqliteJournal {
+    /// Opens the file, or makes it, readable for its owner only. Its folder has to be there.
+    ///
+    /// Fails with [`InUse`](super::JournalErrorKind::InUse) if another process has it open, with
+    /// [`Damaged`](super::JournalErrorKind::Damaged) if it is not a journal or no longer one, with
+    /// [`Unavailable`](super::JournalErrorKind::Unavailable) if it cannot be opened or written.
+    pub async fn open(path: impl AsRef<Path>, options: JournalOptions) -> Result<Self, JournalError> {
+        Self::open_with(path, options, SqliteOptions::default()).await
+    }
+
+    /// The same with more to set.
+    pub async fn open_with(
+        path: impl AsRef<Path>,
+        options: JournalOptions,
+        extent: SqliteOptions,
+    ) -> Result<Self, JournalError> {
+        let writer = open::open(path.as_ref(), options, extent).await?;
+        Ok(Self { hub: Hub::new(writer) })
+    }
+
+    /// Ends what is under way, writes the log back and gives the lock away. Calls after it fail. Not needed for safety:
+    /// dropping it, and being killed, lose nothing either.
+    pub async fn close(&self) -> Result<(), JournalError> {
+        match self.hub.close().await {
+            Some(writer) => writer.conn.close().await.map_err(|error| error::failed("closing", error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn read_claim(&self, duty: Duty, limit: usize) -> Result<Claim, JournalError> {
+        let ask = |reply| Op::Look(Look::Claim { duty, limit, reply });
+        let given = self.hub.ask(ask, "claiming entries").await?;
+        let entries: Result<Vec<Entry>, _> = given.entries().collect();
+        let claim = Claim { entries: entries?, next: given.next() };
+        given.keep();
+        Ok(claim)
+    }
+}
+
+/// Which documents were found; lanes of different ones may be the same.
+fn which<'a>(index: &str, ids: impl Iterator<Item = &'a DocumentId>, found: &[(i64, Vec<u8>, Vec<u8>)]) -> Vec<bool> {
+    let is = |id: &DocumentId, at: usize, (place, name, found): &(i64, Vec<u8>, Vec<u8>)| {
+        usize::try_from(*place) == Ok(at) && name == index.as_bytes() && found == id.as_str().as_bytes()
+    };
+    ids.enumerate().map(|(at, id)| found.iter().any(|found| is(id, at, found))).collect()
+}
+
+impl Journal for SqliteJournal {
+    fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
+        Box::pin(async move {
+            if intents.is_empty() {
+                return Ok(Vec::new());
+            }
+            let rows = intents.iter().map(NewRow::of).collect::<Result<Vec<_>, _>>()?;
+            let ask = |reply| Op::Change(Change::Append { rows, outcome, answer: Held::new(reply) });
+            self.hub.ask(ask, "appending").await
+        })
+    }
+
+    fn resolve<'a>(&'a self, marks: &'a [Mark]) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
+        Box::pin(async move {
+            if marks.is_empty() {
+                return Ok(Vec::new());
+            }
+            let raw = |mark: &Mark| {
+                let deed = mark.document.as_ref().map(row::put_deed).transpose()?;
+                Ok(RawMark { seq: mark.seq.0, outcome: mark.outcome, deed })
+            };
+            let marks = marks.iter().map(raw).collect::<Result<Vec<_>, _>>()?;
+            let ask = |reply| Op::Change(Change::Resolve { marks, answer: Held::new(reply) });
+            self.hub.ask(ask, "resolving entries").await
+        })
+    }
+
+    fn claim<'a>(&'a self, duty: Duty, limit: usize) -> BoxFuture<'a, Result<Claim, JournalError>> {
+        Box::pin(self.read_claim(duty, limit))
+    }
+
+    fn settle<'a>(&'a self, duty: Duty, ends: &'a [Settled]) -> BoxFuture<'a, Result<(), JournalError>> {
+        Box::pin(async move {
+            if ends.is_empty() {
+                return Ok(());
+            }
+            let ends = ends.to_vec();
+            let ask = |reply| Op::Change(Change::Settle { duty, ends, answer: Held::new(reply) });
+            self.hub.ask(ask, "settling entries").await
+        })
+    }
+
+    fn open_after<'a>(
+        &'a self,
+        duty: Duty,
+        index: &'a str,
+        ids: &'a [(DocumentId, Seq)],
+    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
+        Box::pin(async move {
+            let pairs = ids.iter().map(|(id, seq)| serde_json::json!([row::lane(index, id.as_str()), seq.0]));
+            let pairs = serde_json::Value::from_iter(pairs).to_string();
+            let ask = |reply| Op::Look(Look::OpenAfter { duty, pairs, reply });
+            let found = self.hub.ask(ask, "looking for later entries").await?;
+            Ok(which(index, ids.iter().map(|(id, _)| id), &found))
+        })
+    }
+
+    fn not_carried<'a>(
+        &'a self,
+        side: Side,
+        index: &'a str,
+        ids: &'a [DocumentId],
+    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
+        Box::pin(async move {
+            let pairs = ids.iter().map(|id| serde_json::json!([row::lane(index, id.as_str())]));
+            let pairs = serde_json::Value::from_iter(pairs).to_string();
+            let ask = |reply| Op::Look(Look::NotCarried { side, pairs, reply });
+            let found = self.hub.ask(ask, "looking for entries of the other side").await?;
+            Ok(which(index, ids.iter(), &found))
+        })
+    }
+
+    fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {
+        Box::pin(self.hub.ask(|reply| Op::Look(Look::Highest { reply }), "reading the highest version"))
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, JournalError>> {
+        Box::pin(self.hub.ask(|reply| Op::Look(Look::Status { reply }), "reading its status"))
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        after: Option<Seq>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, JournalError>> {
+        Box::pin(async move {
+            let after = after.map_or(0, |seq| seq.0);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let ask = |reply| Op::Look(Look::Letters { after, limit, reply });
+            let letters = self.hub.ask(ask, "listing dead letters").await?;
+            letters.into_iter().map(letter).collect()
+        })
+    }
+
+    fn dispose<'a>(&'a self, which: &'a DeadLetters, how: Redrive) -> BoxFuture<'a, Result<u64, JournalError>> {
+        Box::pin(async move {
+            let which = which.clone();
+            let ask = |reply| Op::Change(Change::Dispose { which, how, answer: Held::new(reply) });
+            self.hub.ask(ask, "disposing of dead letters").await
+        })
+    }
+}
+
+fn letter(raw: RawLetter) -> Result<DeadLetter, JournalError> {
+    Ok(DeadLetter {
+        seq: Seq(raw.seq),
+        duty: raw.duty,
+        intent: raw.intent.intent(raw.seq)?,
+        why: String::from_utf8_lossy(&raw.why).into_owned(),
+        at: Timestamp::from_microsecond(raw.at).unwrap_or(Timestamp::UNIX_EPOCH),
+    })
+}

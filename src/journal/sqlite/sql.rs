@@ -1,0 +1,367 @@
+//! Every statement, and what it takes.
+
+use std::sync::{Arc, LazyLock};
+
+use sqlx::{
+    AssertSqlSafe, Row as _, SqliteConnection,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::{
+    super::{DeadLetters, Duties, Duty, Outcome},
+    error::Sql,
+    op::OpenLane,
+    row::{
+        ACCEPTED, AGELESS, AS_PUT, ASKED, IF_ACCEPTED, IF_UNKNOWN, NewRow, RawEntry, SWEEP, UNKNOWN, list,
+        outcome_columns,
+    },
+};
+use crate::error::Side;
+
+/// What marks a file as a journal of this crate.
+pub(super) const APPLICATION: i64 = 0x4346_4a4c;
+/// The form of the tables below.
+pub(super) const FORM: i64 = 1;
+
+/// What changes often is apart from documents, which may be large. `lane` and `idx` are hashes, of index and id and of the index.
+/// The partial indexes hold what has a duty, in order: a claim reads no further than it has to.
+pub(super) const SCHEMA: &str = "
+    CREATE TABLE entries (
+        seq INTEGER PRIMARY KEY, lane INTEGER NOT NULL, idx INTEGER NOT NULL, name BLOB NOT NULL, id BLOB NOT NULL,
+        version INTEGER NOT NULL, flags INTEGER NOT NULL, outcome INTEGER NOT NULL, task INTEGER, duties INTEGER NOT NULL,
+        plan INTEGER NOT NULL, began INTEGER NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL);
+    CREATE TABLE bodies (seq INTEGER PRIMARY KEY, sum INTEGER NOT NULL, deed TEXT NOT NULL);
+    CREATE TABLE letters (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, duty INTEGER NOT NULL, lane INTEGER NOT NULL, idx INTEGER NOT NULL,
+        name BLOB NOT NULL, id BLOB NOT NULL, version INTEGER NOT NULL, flags INTEGER NOT NULL, plan INTEGER NOT NULL,
+        why BLOB NOT NULL, at INTEGER NOT NULL, sum INTEGER NOT NULL, deed TEXT NOT NULL);
+    CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL, highest INTEGER NOT NULL);
+    INSERT INTO meta VALUES (1, 0, 0);
+    CREATE INDEX entries_lane ON entries (lane, seq);
+    CREATE INDEX entries_asked ON entries (seq, idx) WHERE outcome = 0;
+    CREATE INDEX entries_meili ON entries (seq, idx) WHERE duties & 1;
+    CREATE INDEX entries_pg ON entries (seq, idx) WHERE duties & 2;
+    CREATE INDEX entries_reconcile ON entries (seq, idx) WHERE duties & 4;
+    CREATE INDEX entries_reconcile_now ON entries (seq) WHERE duties = 4;
+    CREATE INDEX entries_sweeps ON entries (seq, idx) WHERE flags & 8;
+    PRAGMA application_id = 1128680012;
+    PRAGMA user_version = 1";
+
+/// How many rows one statement inserts: few statements to prepare, few to run.
+const ROWS: [usize; 3] = [128, 16, 1];
+
+static INSERTS: LazyLock<[(Arc<str>, Arc<str>); 3]> = LazyLock::new(|| {
+    ROWS.map(|rows| {
+        let entries = vec!["(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"; rows].join(",");
+        let bodies = vec!["(?,?,?)"; rows].join(",");
+        (
+            format!("INSERT INTO entries VALUES {entries}").into(),
+            format!("INSERT INTO bodies (seq, sum, deed) VALUES {bodies}").into(),
+        )
+    })
+});
+
+const LISTED: &str = "SELECT value FROM json_each(?1)";
+
+const COLUMNS: &str = "e.seq, e.lane, e.idx, e.flags, e.outcome, e.duties, e.due, e.began, e.task, e.name, e.id,
+    e.version, b.deed, b.sum FROM entries e LEFT JOIN bodies b ON b.seq = e.seq";
+
+static SCANS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
+    Duty::ALL.map(|duty| {
+        let owed = match duty {
+            Duty::Meili => "e.duties & 1",
+            Duty::Pg => "e.duties & 2",
+            Duty::Reconcile => "e.duties = 4",
+        };
+        format!("SELECT {COLUMNS} WHERE {owed} AND e.seq > ?1 ORDER BY e.seq LIMIT ?2").into()
+    })
+});
+
+static READ: LazyLock<Arc<str>> =
+    LazyLock::new(|| format!("SELECT {COLUMNS} WHERE e.seq IN ({LISTED}) ORDER BY e.seq").into());
+
+/// The newest entry before a sweep that has the duty, or is being asked.
+static BLOCKERS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
+    Duty::ALL.map(|duty| {
+        let newest = |owed: &str| {
+            format!("SELECT seq FROM entries WHERE {owed} AND seq < ?1 AND idx = ?2 ORDER BY seq DESC LIMIT 1")
+        };
+        let owed = newest(&format!("duties & {}", duty.bit()));
+        format!("SELECT max(seq) FROM (SELECT * FROM ({owed}) UNION ALL SELECT * FROM ({}))", newest("outcome = 0"))
+            .into()
+    })
+});
+
+/// Earlier accepted entries of the same documents that have the duty and are no sweeps.
+const SUPERSEDED: &str = "
+    SELECT DISTINCT older.seq FROM json_each(?1) CROSS JOIN entries new ON new.seq = json_each.value
+    CROSS JOIN entries older ON older.lane = new.lane AND older.seq < new.seq
+    WHERE older.duties & ?2 AND older.outcome = 1 AND NOT older.flags & 8 AND older.id = new.id AND older.name = new.name";
+
+/// The plus keeps the planner from walking through all that are asked.
+const RESOLVE: &str = "
+    UPDATE entries SET outcome = ?2, duties = (plan >> ?3) & 7, due = ?4, task = mark.task
+    FROM (SELECT value ->> 0 AS seq, value ->> 1 AS task FROM json_each(?1)) AS mark
+    WHERE entries.seq = mark.seq AND +outcome = 0 RETURNING entries.seq, flags, duties";
+
+const OPEN_AFTER: &str = "
+    SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)
+    CROSS JOIN entries e ON e.lane = json_each.value ->> 0 AND e.seq > json_each.value ->> 1
+    WHERE (e.duties & ?2 OR e.outcome = 0) AND NOT (?2 = 1 AND e.flags & 2)";
+
+const NOT_CARRIED: &str = "
+    SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)
+    CROSS JOIN entries e ON e.lane = json_each.value ->> 0
+    WHERE (e.outcome <> 1 OR e.duties & ?2) AND (e.flags & 2) = ?3";
+
+const BURY: &str = "
+    INSERT INTO letters (duty, lane, idx, name, id, version, flags, plan, why, at, sum, deed)
+    SELECT ?2, lane, idx, name, id, version, flags, plan, ?3, ?4, sum, deed FROM entries JOIN bodies USING (seq)
+    WHERE seq = ?1";
+
+const CHOSEN: &str = "(?1 IS NULL OR duty = ?1) AND (?2 IS NULL OR seq IN (SELECT value FROM json_each(?2)))";
+
+fn owned(sql: &Arc<str>) -> Query<'static, sqlx::Sqlite, SqliteArguments> {
+    sqlx::query(AssertSqlSafe(Arc::clone(sql)))
+}
+
+pub(super) async fn run(conn: &mut SqliteConnection, sql: &'static str) -> Sql<()> {
+    sqlx::query(sql).execute(conn).await.map(|_| ())
+}
+
+pub(super) async fn number(conn: &mut SqliteConnection, sql: &'static str) -> Sql<i64> {
+    sqlx::query_scalar(sql).fetch_one(conn).await
+}
+
+/// A row, its place and where it stands.
+pub(super) struct Appended<'a> {
+    pub(super) seq: i64,
+    pub(super) row: &'a NewRow,
+    pub(super) outcome: Outcome,
+}
+
+/// Times of rows: milliseconds after the opening, and since the epoch.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) began: i64,
+    pub(super) limbo_over: i64,
+    pub(super) at: i64,
+}
+
+pub(super) async fn append(conn: &mut SqliteConnection, rows: &[Appended<'_>], times: Times) -> Sql<()> {
+    let mut rest = rows;
+    for (size, (entries, bodies)) in ROWS.iter().zip(INSERTS.iter()) {
+        while rest.len() >= *size {
+            let (chunk, after) = rest.split_at(*size);
+            rest = after;
+            let (mut entries, mut bodies) = (owned(entries), owned(bodies));
+            for Appended { seq, row, outcome } in chunk {
+                let (stands, task) = outcome_columns(*outcome);
+                let due = if *outcome == Outcome::Unknown { times.limbo_over } else { 0 };
+                entries = entries.bind(seq).bind(row.lane).bind(row.idx).bind(row.name.clone()).bind(row.id.clone());
+                entries = entries.bind(row.version).bind(row.flags).bind(stands).bind(task).bind(row.duties(*outcome));
+                entries = entries.bind(row.plan).bind(times.began).bind(due).bind(times.at);
+                bodies = bodies.bind(seq).bind(row.sum).bind(row.deed.clone());
+            }
+            entries.execute(&mut *conn).await?;
+            bodies.execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn set_meta(conn: &mut SqliteConnection, last: i64, highest: i64) -> Sql<()> {
+    sqlx::query("UPDATE meta SET last = ?, highest = ?").bind(last).bind(highest).execute(conn).await.map(|_| ())
+}
+
+/// What a resolved entry has become: place, flags, duties.
+pub(super) type Resolved = (i64, i64, Duties);
+
+/// Marks entries that are still asked; `marks` is a list of pairs of place and task.
+pub(super) async fn resolve(
+    conn: &mut SqliteConnection,
+    marks: String,
+    known: Outcome,
+    as_put: bool,
+    due: i64,
+) -> Sql<Vec<Resolved>> {
+    let (outcome, shift) = match known {
+        Outcome::Unknown => (UNKNOWN, IF_UNKNOWN),
+        _ => (ACCEPTED, IF_ACCEPTED),
+    };
+    let shift = if as_put { shift + AS_PUT } else { shift };
+    let rows = sqlx::query(RESOLVE).bind(marks).bind(outcome).bind(shift).bind(due).fetch_all(conn).await?;
+    rows.iter().map(resolved).collect()
+}
+
+fn resolved(row: &SqliteRow) -> Sql<Resolved> {
+    let bits: i64 = row.try_get(2)?;
+    Ok((row.try_get(0)?, row.try_get(1)?, Duties::from_bits((bits & 7) as u8)))
+}
+
+/// Those of a list that are still asked.
+pub(super) async fn asked(conn: &mut SqliteConnection, seqs: String) -> Sql<Vec<i64>> {
+    const ASKED_OF: &str = "SELECT seq FROM entries WHERE seq IN (SELECT value FROM json_each(?1)) AND +outcome = 0";
+    sqlx::query_scalar(ASKED_OF).bind(seqs).fetch_all(conn).await
+}
+
+pub(super) async fn set_deed(conn: &mut SqliteConnection, seq: i64, deed: &str, sum: i64) -> Sql<()> {
+    const SET_DEED: &str = "UPDATE bodies SET deed = ?2, sum = ?3
+        WHERE seq = ?1 AND (SELECT flags & 4 FROM entries WHERE entries.seq = ?1)";
+    sqlx::query(SET_DEED).bind(seq).bind(deed.to_owned()).bind(sum).execute(conn).await.map(|_| ())
+}
+
+pub(super) async fn delete(conn: &mut SqliteConnection, seqs: &[i64]) -> Sql<()> {
+    let seqs = list(seqs.iter().copied());
+    let entries = "DELETE FROM entries WHERE seq IN (SELECT value FROM json_each(?1))";
+    let bodies = "DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?1))";
+    sqlx::query(entries).bind(seqs.clone()).execute(&mut *conn).await?;
+    sqlx::query(bodies).bind(seqs).execute(conn).await.map(|_| ())
+}
+
+/// Places, flags and duties of entries.
+pub(super) async fn duties(conn: &mut SqliteConnection, seqs: String) -> Sql<Vec<Resolved>> {
+    const DUTIES: &str = "SELECT seq, flags, duties FROM entries WHERE seq IN (SELECT value FROM json_each(?1))";
+    let rows = sqlx::query(DUTIES).bind(seqs).fetch_all(conn).await?;
+    rows.iter().map(resolved).collect()
+}
+
+pub(super) async fn set_duties(conn: &mut SqliteConnection, seqs: &[i64], duties: Duties, flags: i64) -> Sql<()> {
+    const SET_DUTIES: &str =
+        "UPDATE entries SET duties = ?2, flags = flags | ?3 WHERE seq IN (SELECT value FROM json_each(?1))";
+    let seqs = list(seqs.iter().copied());
+    let query = sqlx::query(SET_DUTIES).bind(seqs).bind(i64::from(duties.bits())).bind(flags);
+    query.execute(conn).await.map(|_| ())
+}
+
+pub(super) async fn superseded(conn: &mut SqliteConnection, by: String, duty: Duty) -> Sql<Vec<i64>> {
+    sqlx::query_scalar(SUPERSEDED).bind(by).bind(i64::from(duty.bit())).fetch_all(conn).await
+}
+
+pub(super) async fn bury(conn: &mut SqliteConnection, seq: i64, duty: Duty, why: &str, at: i64) -> Sql<()> {
+    let query = sqlx::query(BURY).bind(seq).bind(i64::from(duty.bit())).bind(why.as_bytes().to_vec()).bind(at);
+    query.execute(conn).await.map(|_| ())
+}
+
+/// The next entries after a place that have a duty and nothing before it.
+pub(super) async fn scan(conn: &mut SqliteConnection, duty: Duty, after: i64, limit: usize) -> Sql<Vec<RawEntry>> {
+    let scan = Duty::ALL.iter().zip(SCANS.iter()).find(|(each, _)| **each == duty);
+    let Some((_, scan)) = scan else { return Ok(Vec::new()) };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = owned(scan).bind(after).bind(limit).fetch_all(conn).await?;
+    rows.iter().map(RawEntry::read).collect()
+}
+
+pub(super) async fn read(conn: &mut SqliteConnection, seqs: &[i64]) -> Sql<Vec<RawEntry>> {
+    let rows = owned(&READ).bind(list(seqs.iter().copied())).fetch_all(conn).await?;
+    rows.iter().map(RawEntry::read).collect()
+}
+
+/// What stands in the way of a sweep, if anything.
+pub(super) async fn blocker(conn: &mut SqliteConnection, duty: Duty, seq: i64, idx: i64) -> Sql<Option<i64>> {
+    let blocker = Duty::ALL.iter().zip(BLOCKERS.iter()).find(|(each, _)| **each == duty);
+    let Some((_, blocker)) = blocker else { return Ok(None) };
+    owned(blocker).bind(seq).bind(idx).fetch_one(conn).await?.try_get(0)
+}
+
+pub(super) async fn still_blocks(conn: &mut SqliteConnection, duty: Duty, seq: i64) -> Sql<bool> {
+    const STILL: &str = "SELECT 1 FROM entries WHERE seq = ?1 AND (duties & ?2 OR outcome = 0)";
+    Ok(sqlx::query(STILL).bind(seq).bind(i64::from(duty.bit())).fetch_optional(conn).await?.is_some())
+}
+
+/// By index, the first sweep that PostgreSQL waits for.
+pub(super) async fn first_sweeps(conn: &mut SqliteConnection) -> Sql<Vec<(i64, i64)>> {
+    const FIRST: &str = "SELECT idx, min(seq) FROM entries WHERE flags & 8 AND +duties & 2 GROUP BY idx";
+    sqlx::query_as(FIRST).fetch_all(conn).await
+}
+
+/// Which of the pairs of lane and place have a later open entry: number of the pair, index and id.
+pub(super) async fn open_after(conn: &mut SqliteConnection, duty: Duty, pairs: String) -> Sql<Vec<OpenLane>> {
+    sqlx::query_as(OPEN_AFTER).bind(pairs).bind(i64::from(duty.bit())).fetch_all(conn).await
+}
+
+pub(super) async fn not_carried(
+    conn: &mut SqliteConnection,
+    side: Side,
+    pairs: String,
+) -> Sql<Vec<(i64, Vec<u8>, Vec<u8>)>> {
+    let carry = i64::from(Duties::that_carry(side).bits());
+    let decided: i64 = if side == Side::Pg { 2 } else { 0 };
+    sqlx::query_as(NOT_CARRIED).bind(pairs).bind(carry).bind(decided).fetch_all(conn).await
+}
+
+/// Place, `began` and `at` of the oldest entry.
+pub(super) async fn oldest(conn: &mut SqliteConnection) -> Sql<Option<(i64, i64, i64)>> {
+    sqlx::query_as("SELECT seq, began, at FROM entries ORDER BY seq LIMIT 1").fetch_optional(conn).await
+}
+
+pub(super) async fn letters(conn: &mut SqliteConnection, after: i64, limit: i64) -> Sql<Vec<SqliteRow>> {
+    const LETTERS: &str = "SELECT seq, duty, flags, why, at, name, id, version, deed, sum FROM letters
+        WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    sqlx::query(LETTERS).bind(after).bind(limit).fetch_all(conn).await
+}
+
+fn choice(which: &DeadLetters) -> (Option<i64>, Option<String>) {
+    match which {
+        DeadLetters::All => (None, None),
+        DeadLetters::Of(duty) => (Some(i64::from(duty.bit())), None),
+        DeadLetters::These(seqs) => (None, Some(list(seqs.iter().map(|seq| seq.0)))),
+    }
+}
+
+/// Makes entries of letters, from the place after `last` on.
+pub(super) async fn redrive(conn: &mut SqliteConnection, which: &DeadLetters, last: i64, times: Times) -> Sql<()> {
+    static ENTRIES: LazyLock<Arc<str>> = LazyLock::new(|| {
+        format!(
+            "INSERT INTO entries SELECT ?3 + row_number() OVER (ORDER BY seq), lane, idx, name, id, version,
+                (flags | {AGELESS}) & ~16, {ACCEPTED}, NULL, duty, plan, ?4, 0, ?5 FROM letters WHERE {CHOSEN}"
+        )
+        .into()
+    });
+    static BODIES: LazyLock<Arc<str>> = LazyLock::new(|| {
+        format!(
+            "INSERT INTO bodies SELECT ?3 + row_number() OVER (ORDER BY seq), sum, deed FROM letters WHERE {CHOSEN}"
+        )
+        .into()
+    });
+    let (duty, seqs) = choice(which);
+    let entries = owned(&ENTRIES).bind(duty).bind(seqs.clone()).bind(last).bind(times.began).bind(times.at);
+    entries.execute(&mut *conn).await?;
+    owned(&BODIES).bind(duty).bind(seqs).bind(last).execute(conn).await.map(|_| ())
+}
+
+/// How many letters there are of a choice, by duty.
+pub(super) async fn count_letters(conn: &mut SqliteConnection, which: &DeadLetters) -> Sql<Vec<(i64, i64)>> {
+    static COUNT: LazyLock<Arc<str>> =
+        LazyLock::new(|| format!("SELECT duty, count(*) FROM letters WHERE {CHOSEN} GROUP BY duty").into());
+    let (duty, seqs) = choice(which);
+    let rows = owned(&COUNT).bind(duty).bind(seqs).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+pub(super) async fn drop_letters(conn: &mut SqliteConnection, which: &DeadLetters) -> Sql<()> {
+    static DROP: LazyLock<Arc<str>> = LazyLock::new(|| format!("DELETE FROM letters WHERE {CHOSEN}").into());
+    let (duty, seqs) = choice(which);
+    owned(&DROP).bind(duty).bind(seqs).execute(conn).await.map(|_| ())
+}
+
+/// Entries in all, being asked, and by duty, as the table has them; and entries as an index has them.
+pub(super) async fn count(conn: &mut SqliteConnection) -> Sql<([i64; 5], i64)> {
+    const COUNT: &str = "SELECT count(*), ifnull(sum(outcome = 0), 0), ifnull(sum(duties & 1), 0),
+        ifnull(sum(duties >> 1 & 1), 0), ifnull(sum(duties >> 2 & 1), 0) FROM entries NOT INDEXED";
+    let counted = sqlx::query(COUNT).fetch_one(&mut *conn).await?;
+    let mut counts = [0; 5];
+    for (at, count) in counts.iter_mut().enumerate() {
+        *count = counted.try_get(at)?;
+    }
+    Ok((counts, number(conn, "SELECT count(*) FROM entries INDEXED BY entries_lane").await?))
+}
+
+/// What was being asked when the process before this one ended.
+pub(super) async fn give_up_asked(conn: &mut SqliteConnection) -> Sql<()> {
+    const GIVE_UP: &str = "UPDATE entries SET outcome = ?1, duties = (plan >> ?2) & 7 WHERE outcome = 0";
+    sqlx::query(GIVE_UP).bind(UNKNOWN).bind(IF_UNKNOWN).execute(conn).await.map(|_| ())
+}
+
+const _: () = assert!(ASKED == 0 && ACCEPTED == 1 && SWEEP == 8, "as the statements have it");

@@ -1,0 +1,127 @@
+//! What a process that starts finds.
+
+use crossfade::journal::{DeadLetters, Redrive};
+
+use super::*;
+
+const LATER: Duration = Duration::from_secs(3600);
+
+async fn reopened(journal: Arc<dyn Journal>, place: &impl Place) -> Arc<dyn Journal> {
+    drop(journal);
+    place.open().await
+}
+
+pub(crate) async fn a_restart_keeps_what_was_answered(place: &impl Place) {
+    let journal = place.open().await;
+    let first = append(&*journal, put("a", 1), Outcome::Asked).await;
+    let refused = append(&*journal, put("r", 2), Outcome::Asked).await;
+    resolve(&*journal, first, task(11)).await;
+    resolve(&*journal, refused, Outcome::Refused).await;
+    let merge = intent("m", 3, Deed::Change(Action::Merge(fields("half"))));
+    let merged = append(&*journal, Intent { authority: Side::Pg, ..merge }, Outcome::Asked).await;
+    let mark = Mark { seq: merged, outcome: Outcome::Accepted(None), document: Some(fields("whole")) };
+    journal.resolve(&[mark]).await.unwrap();
+    let lost = accepted(&*journal, put("l", 4)).await;
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [first, merged, lost]);
+    settle(&*journal, Duty::Meili, lost, End::Then { duties: Duties::RECONCILE, redo: true }).await;
+    let dead = End::Dead { why: "too large".into(), then: Duties::NONE };
+    settle(&*journal, Duty::Meili, first, dead).await;
+    let before = status(&*journal).await;
+    let letters = journal.dead_letters(None, 10).await.unwrap();
+
+    let journal = reopened(journal, place).await;
+    let after = status(&*journal).await;
+    assert_eq!(Status { oldest_seconds: None, ..after.clone() }, Status { oldest_seconds: None, ..before.clone() });
+    assert_eq!(counts(&*journal).await, [3, 0, 1, 2, 1]);
+    assert!(after.oldest_seconds.unwrap() + 0.01 >= before.oldest_seconds.unwrap(), "{after:?} {before:?}");
+    assert_eq!(journal.dead_letters(None, 10).await.unwrap(), letters);
+    let found = claim(&*journal, Duty::Meili).await.entries;
+    assert_eq!(found[0].intent.deed, Deed::Change(Action::Put(fields("whole"))));
+    let found = claim(&*journal, Duty::Pg).await.entries;
+    assert_eq!(seqs(&found), [first, lost]);
+    assert_eq!((found[0].outcome, found[0].redo, found[1].redo), (task(11), false, true));
+    let next = accepted(&*journal, put("n", 5)).await;
+    assert!(next > lost, "seqs go on");
+    assert_eq!(journal.dispose(&DeadLetters::All, Redrive::Drop).await.unwrap(), 1);
+    let journal = reopened(journal, place).await;
+    assert_eq!(journal.dead_letters(None, 10).await.unwrap(), []);
+}
+
+pub(crate) async fn a_restart_ends_claims_and_waits(place: &impl Place) {
+    let journal = place.open().await;
+    let held = accepted(&*journal, put("a", 1)).await;
+    let waiting = accepted(&*journal, put("b", 2)).await;
+    assert_eq!(claimed(&*journal, Duty::Pg).await, [held, waiting]);
+    settle(&*journal, Duty::Pg, waiting, End::Retry { after: LATER, why: Some("down".into()), counts: true }).await;
+    let journal = reopened(journal, place).await;
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        found.extend(seqs(&claimed_soon(&*journal, Duty::Pg).await));
+    }
+    assert_eq!(found, [held, waiting]);
+}
+
+pub(crate) async fn a_restart_makes_asked_unknown(place: &impl Place) {
+    let journal = place.open().await;
+    let asked = append(&*journal, put("a", 1), Outcome::Asked).await;
+    let swept = append(&*journal, Intent { authority: Side::Meili, ..sweep(2) }, Outcome::Asked).await;
+    let began = Instant::now();
+    let journal = reopened(journal, place).await;
+    let found = claimed_soon(&*journal, Duty::Reconcile).await;
+    assert!(began.elapsed() + Duration::from_millis(1) >= LIMBO, "due after {:?}", began.elapsed());
+    assert_eq!((found[0].seq, found[0].outcome, &found[0].intent), (asked, Outcome::Unknown, &put("a", 1)));
+    let found = claimed_soon(&*journal, Duty::Pg).await;
+    assert_eq!((found[0].seq, found[0].outcome), (swept, Outcome::Unknown));
+    assert_eq!(counts(&*journal).await, [2, 0, 0, 1, 1]);
+    assert_eq!(resolve(&*journal, asked, task(1)).await, [asked], "given up");
+}
+
+/// The process may have died right after the authority was asked.
+pub(crate) async fn a_restart_begins_limbo_anew(place: &impl Place) {
+    let journal = place.open().await;
+    let began = Instant::now();
+    let seq = append(&*journal, put("a", 1), Outcome::Unknown).await;
+    let journal = reopened(journal, place).await;
+    let found = claimed_soon(&*journal, Duty::Reconcile).await;
+    assert!(began.elapsed() + Duration::from_millis(1) >= LIMBO, "due after {:?}", began.elapsed());
+    assert_eq!(seqs(&found), [seq]);
+}
+
+pub(crate) async fn a_restart_forgets_ages(place: &impl Place) {
+    let journal = place.open().await;
+    let began = Instant::now();
+    let before = accepted(&*journal, put("a", 1)).await;
+    let found = claim(&*journal, Duty::Pg).await.entries;
+    let age = found[0].age.expect("this process appended it");
+    assert!(age <= began.elapsed(), "{age:?}");
+    let journal = reopened(journal, place).await;
+    let after = accepted(&*journal, put("b", 2)).await;
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        found.extend(claimed_soon(&*journal, Duty::Pg).await.into_iter().map(|e| (e.seq, e.age.is_some())));
+    }
+    assert_eq!(found, [(before, false), (after, true)]);
+}
+
+pub(crate) async fn highest_version_outlives_everything(place: &impl Place) {
+    let journal = place.open().await;
+    assert_eq!(journal.highest_version().await.unwrap(), Version(0));
+    let seq = accepted(&*journal, resync("a", 41)).await;
+    let refused = append(&*journal, put("b", 42), Outcome::Asked).await;
+    accepted(&*journal, resync("a", 40)).await;
+    resolve(&*journal, refused, Outcome::Refused).await;
+    assert_eq!(journal.highest_version().await.unwrap(), Version(42));
+    let all = claimed(&*journal, Duty::Reconcile).await;
+    assert_eq!(all[0], seq);
+    for seq in all {
+        done(&*journal, Duty::Reconcile, seq).await;
+    }
+    assert_eq!(counts(&*journal).await, [0; 5]);
+    assert_eq!(journal.highest_version().await.unwrap(), Version(42));
+    let journal = reopened(journal, place).await;
+    assert_eq!(journal.highest_version().await.unwrap(), Version(42));
+    let next = accepted(&*journal, put("c", 1)).await;
+    assert!(next > seq, "places are not given twice");
+    append(&*journal, put("d", 50), Outcome::Refused).await;
+    assert_eq!(journal.highest_version().await.unwrap(), Version(50));
+}

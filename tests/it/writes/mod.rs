@@ -1,0 +1,262 @@
+//! Writes through HTTP, to both sides.
+
+mod ground;
+
+use std::time::Duration;
+
+use crossfade::{
+    dual_write::{Ack, DualWritePolicy, WithoutJournal},
+    journal::{DeadLetters, Duty, Journal, JournalErrorKind, Redrive, memory::Call},
+    plan::{Flags, WriteMode},
+    testing::meili::TaskFault,
+};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use self::ground::{Ground, dual, quick, target_primary};
+
+fn post(id: &str, title: &str) -> Value {
+    json!({ "id": id, "title": title, "kind": "post" })
+}
+
+#[tokio::test]
+async fn all_routes_of_meilisearch_reach_both_sides() {
+    let ground = Ground::new().await;
+    ground.write(Method::POST, "", json!([post("1", "one"), post("2", "two"), post("3", "three")])).await;
+    ground.write(Method::POST, "", json!([post("4", "four"), post("5", "five"), post("6", "six")])).await;
+    ground.write(Method::PUT, "", json!([{ "id": "1", "stars": 5 }, { "id": "7", "title": "seven" }])).await;
+    ground.write(Method::DELETE, "/2", Value::Null).await;
+    ground.write(Method::POST, "/delete-batch", json!(["3", "nobody"])).await;
+    let stands = ground.converged().await;
+    assert_eq!(stands.keys().collect::<Vec<_>>(), ["1", "4", "5", "6", "7", "first"]);
+    assert_eq!(stands["1"], json!({ "id": "1", "kind": "post", "stars": 5, "title": "one" }));
+
+    ground.write(Method::POST, "/delete", json!({ "filter": "kind = post" })).await;
+    let stands = ground.converged().await;
+    assert_eq!(stands.keys().collect::<Vec<_>>(), ["7", "first"]);
+    ground.write(Method::DELETE, "", Value::Null).await;
+    assert!(ground.converged().await.is_empty());
+    ground.write(Method::POST, "", json!([post("1", "again")])).await;
+    assert_eq!(ground.converged().await["1"]["title"], "again");
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn with_the_roles_swapped_the_source_is_kept_current() {
+    let ground = Ground::new().await;
+    ground.write(Method::POST, "", json!([post("1", "one"), post("2", "two"), post("3", "three")])).await;
+    ground.plan.publish(target_primary()).unwrap();
+    let answer = ground.write(Method::POST, "", json!([post("4", "four")])).await;
+    assert_eq!(answer["status"], "enqueued");
+    assert_eq!(ground.in_pg().await["4"]["title"], "four", "PostgreSQL decides");
+    ground.write(Method::PUT, "", json!([{ "id": "1", "stars": 5 }])).await;
+    ground.write(Method::DELETE, "/2", Value::Null).await;
+    ground.write(Method::POST, "", json!([{ "id": "5", "kind": "y" }])).await;
+    ground.write(Method::POST, "/delete", json!({ "filter": "kind = y" })).await;
+    ground.drained().await;
+
+    // The way back shows every write.
+    ground.plan.publish(dual()).unwrap();
+    let stands = ground.converged().await;
+    assert_eq!(stands["1"], json!({ "id": "1", "kind": "post", "stars": 5, "title": "one" }));
+    assert_eq!(stands.keys().collect::<Vec<_>>(), ["1", "3", "4", "first"]);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_is_down_loses_nothing_and_holds_up_nobody() {
+    let mut ground = Ground::fragile().await;
+    ground.postgres.stop().await.unwrap();
+    for number in 0..20 {
+        let started = Instant::now();
+        ground.write(Method::POST, "", json!([post(&format!("p{number}"), "while pg was down")])).await;
+        assert!(started.elapsed() < Duration::from_secs(2), "a write waited for the side that does not decide");
+    }
+    ground.write(Method::DELETE, "/p3", Value::Null).await;
+    until("Meilisearch stands", async || ground.in_meili().await.len() == 20).await;
+    ground.postgres.restart().await.unwrap();
+    let stands = ground.converged().await;
+    assert_eq!(stands.len(), 20);
+    assert!(!stands.contains_key("p3"));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn a_meilisearch_that_is_down_gets_all_that_postgres_decided() {
+    let ground = Ground::new().await;
+    let Some(double) = ground.meili.double() else { return };
+    ground.plan.publish(target_primary()).unwrap();
+    double.go_down().await;
+    for number in 0..20 {
+        ground.write(Method::POST, "", json!([post(&format!("p{number}"), "while meili was down")])).await;
+    }
+    ground.write(Method::DELETE, "/p3", Value::Null).await;
+    assert_eq!(ground.in_pg().await.len(), 20);
+    double.come_back().await.unwrap();
+    assert_eq!(ground.converged().await.len(), 20);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn accepted_is_not_done() {
+    let ground = Ground::new().await;
+    let Some(double) = ground.meili.double() else { return };
+    for (id, fault) in
+        [("canceled", TaskFault::Cancel), ("vanished", TaskFault::Vanish), ("vanished-undone", TaskFault::VanishUndone)]
+    {
+        double.fail_next_tasks(1, fault);
+        ground.write(Method::POST, "", json!([post(id, "it stands in the end")])).await;
+        let stands = ground.converged().await;
+        assert_eq!(stands[id]["title"], "it stands in the end");
+    }
+    // Nor is it for what the worker itself has sent.
+    ground.plan.publish(target_primary()).unwrap();
+    for (id, fault) in [("sent-canceled", TaskFault::Cancel), ("sent-vanished", TaskFault::VanishUndone)] {
+        double.fail_next_tasks(1, fault);
+        ground.write(Method::POST, "", json!([post(id, "it stands in the end")])).await;
+        assert!(ground.converged().await.contains_key(id));
+    }
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn what_meilisearch_accepts_and_then_refuses_stands_nowhere() {
+    let ground = Ground::new().await;
+    // A bad place fails as a task, and so does the whole batch.
+    let bad = json!({ "id": "bad", "title": "nowhere", "_geo": { "lat": "x", "lng": 200 } });
+    ground.write(Method::POST, "", json!([bad, post("beside", "refused with it")])).await;
+    ground.write(Method::POST, "", json!([post("after", "not held up")])).await;
+    let stands = ground.converged().await;
+    assert_eq!(stands.keys().collect::<Vec<_>>(), ["after", "first"]);
+    let dead = ground.journal.dead_letters(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.intent.id.as_str()).collect::<Vec<_>>(), ["bad", "beside"]);
+    assert!(dead.iter().all(|letter| letter.duty == Duty::Meili));
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn a_document_that_meilisearch_refuses_does_not_hold_up_its_neighbours() {
+    let ground = Ground::new().await;
+    ground.plan.publish(target_primary()).unwrap();
+    let bad = json!({ "id": "bad", "title": "pg holds it", "_geo": { "lat": "x", "lng": 200 } });
+    ground.write(Method::POST, "", json!([post("a", "a"), bad, post("b", "b")])).await;
+    ground.drained().await;
+    assert_eq!(ground.in_meili().await.keys().collect::<Vec<_>>(), ["a", "b", "first"]);
+    let dead = ground.journal.dead_letters(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.intent.id.as_str()).collect::<Vec<_>>(), ["bad"]);
+
+    // Corrected, it goes through; the letter can be dropped.
+    ground.write(Method::POST, "", json!([{ "id": "bad", "title": "good" }])).await;
+    assert_eq!(ground.converged().await["bad"]["title"], "good");
+    assert_eq!(ground.journal.dispose(&DeadLetters::All, Redrive::Drop).await.unwrap(), 1);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_no_half_write() {
+    let ground = Ground::new().await;
+    for polls in 0..12 {
+        let id = format!("h{polls}");
+        let request = ground.request(Method::POST, "", Some(&json!([post(&id, "half?")])));
+        let mut response = tokio_test::task::spawn(ground.router().oneshot(request));
+        for _ in 0..polls {
+            if response.poll().is_ready() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    ground.converged().await;
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn without_a_journal_nothing_is_written_unless_told_so() {
+    let ground = Ground::new().await;
+    ground.journal.fail_while(refusing_appends());
+    let (status, answer) = ground.send(Method::POST, "", Some(&json!([post("1", "not taken")]))).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    ground.journal.heal();
+    assert_eq!(ground.converged().await.len(), 1);
+    ground.end().await;
+
+    let policy = DualWritePolicy { without_journal: WithoutJournal::TakeAndSuspect, ..quick() };
+    let ground = Ground::with(policy, false).await;
+    ground.journal.fail_while(refusing_appends());
+    ground.write(Method::POST, "", json!([post("1", "taken")])).await;
+    until("Meilisearch has it", async || ground.in_meili().await.len() == 2).await;
+    assert_eq!(ground.in_pg().await.len(), 1);
+    ground.journal.heal();
+    until("the suspect is compared", async || ground.in_pg().await.len() == 2).await;
+    ground.converged().await;
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn the_brake_works_without_a_journal() {
+    let ground = Ground::new().await;
+    ground.write(Method::POST, "", json!([post("1", "one")])).await;
+    ground.converged().await;
+    ground.plan.publish(Flags::default()).unwrap();
+    ground.journal.fail_while(|_| Some(JournalErrorKind::Unavailable));
+    ground.write(Method::POST, "", json!([post("2", "two")])).await;
+    until("Meilisearch has it", async || ground.in_meili().await.len() == 3).await;
+    ground.journal.heal();
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn once_nothing_is_owed_meili_only_records_nothing() {
+    let ground = Ground::new().await;
+    ground.write(Method::POST, "", json!([post("1", "one")])).await;
+    ground.converged().await;
+    ground.plan.publish(Flags::default()).unwrap();
+    until("writes pass by", async || {
+        let before = ground.journal.highest_version().await.unwrap();
+        ground.write(Method::POST, "", json!([post("2", "two")])).await;
+        ground.journal.highest_version().await.unwrap() == before
+    })
+    .await;
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn both_may_be_waited_for() {
+    let policy = DualWritePolicy { ack: Ack::Both(Duration::from_secs(10)), ..quick() };
+    let ground = Ground::with(policy, false).await;
+    ground.write(Method::POST, "", json!([post("1", "one"), post("2", "two")])).await;
+    assert_eq!(ground.in_pg().await.len(), 3, "answered before PostgreSQL stood");
+    ground.plan.publish(target_primary()).unwrap();
+    ground.write(Method::DELETE, "/1", Value::Null).await;
+    assert_eq!(ground.in_meili().await.len(), 2, "answered before Meilisearch stood");
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn after_the_last_step_only_postgres_is_written() {
+    let ground = Ground::new().await;
+    ground.plan.publish(target_primary()).unwrap();
+    ground.plan.publish(Flags { write_mode: WriteMode::PgOnly, ..target_primary() }).unwrap();
+    ground.journal.fail_while(|_| Some(JournalErrorKind::Unavailable));
+    ground.write(Method::POST, "", json!([post("1", "one")])).await;
+    ground.write(Method::PUT, "", json!([{ "id": "1", "stars": 5 }])).await;
+    assert_eq!(ground.in_pg().await["1"]["stars"], 5);
+    ground.write(Method::DELETE, "/1", Value::Null).await;
+    assert_eq!(ground.in_pg().await.len(), 1);
+    assert_eq!(ground.in_meili().await.len(), 1);
+    ground.end().await;
+}
+
+fn refusing_appends() -> impl FnMut(Call) -> Option<JournalErrorKind> + Send {
+    |call| (call == Call::Append).then_some(JournalErrorKind::Unavailable)
+}
+
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done().await {
+        assert!(Instant::now() < deadline, "never came: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
