@@ -19,6 +19,7 @@ mod processes;
 mod proxy;
 mod reads;
 mod shadow_log;
+mod simulation;
 mod store;
 mod support;
 mod test_postgres;

@@ -1,0 +1,190 @@
+//! What clients were told, and what may stand in the end.
+//!
+//! Without versions of the service the order of writes is that of real time, as for a register: of two writes the later one
+//! counts if it began after the earlier one had ended; of two that overlap, either may. A write that nobody knows the end of
+//! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crossfade::document::{Document, DocumentId, Version};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::world::{LATE, locked};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Put,
+    Merge,
+    Delete,
+    /// Everything is deleted.
+    Clear,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It was acknowledged.
+    Yes,
+    /// It was refused.
+    No,
+    Nothing,
+}
+
+/// One write of one document.
+#[derive(Clone, Debug)]
+pub(super) struct Op {
+    pub(super) number: u64,
+    pub(super) id: DocumentId,
+    pub(super) what: What,
+    pub(super) told: Told,
+    pub(super) version: Option<Version>,
+    /// Ticks.
+    pub(super) invoked: u64,
+    pub(super) returned: u64,
+    pub(super) began: Instant,
+    pub(super) ended: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct History {
+    ops: Mutex<Vec<Op>>,
+    numbers: AtomicU64,
+    ticks: AtomicU64,
+}
+
+/// The writes of one document that were not refused.
+struct Story<'a> {
+    ops: Vec<&'a Op>,
+}
+
+impl History {
+    pub(super) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn tick(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn note(&self, op: Op) {
+        locked(&self.ops).push(op);
+    }
+
+    /// How many writes were acknowledged, refused, and not told of.
+    pub(super) fn counts(&self) -> [u64; 3] {
+        let ops = locked(&self.ops);
+        [Told::Yes, Told::No, Told::Nothing].map(|told| ops.iter().filter(|op| op.told == told).count() as u64)
+    }
+
+    /// Why what stands may not stand.
+    pub(super) fn objection(&self, stands: &BTreeMap<DocumentId, Document>) -> Option<String> {
+        let ops = locked(&self.ops);
+        let mut stories: BTreeMap<&DocumentId, Story<'_>> = BTreeMap::new();
+        for op in ops.iter() {
+            let story = stories.entry(&op.id).or_insert(Story { ops: Vec::new() });
+            story.ops.extend((op.told != Told::No).then_some(op));
+        }
+        if let Some(id) = stands.keys().find(|id| !stories.contains_key(id)) {
+            return Some(format!("nobody wrote {id}"));
+        }
+        stories.into_iter().find_map(|(id, story)| {
+            let document = stands.get(id);
+            let why = story.objection(document)?;
+            Some(format!("{id} is {document:?}: {why}"))
+        })
+    }
+}
+
+impl Op {
+    fn is_whole(&self) -> bool {
+        self.what != What::Merge
+    }
+
+    /// Whether this had ended for certain when the other began.
+    fn is_before(&self, other: &Self) -> bool {
+        match self.told {
+            Told::Nothing => self.ended + LATE + Duration::from_millis(1) < other.began,
+            _ => self.returned < other.invoked,
+        }
+    }
+
+    fn field(&self) -> String {
+        format!("f{}", self.number)
+    }
+}
+
+impl Story<'_> {
+    fn objection(&self, document: Option<&Document>) -> Option<String> {
+        match self.ops.iter().any(|op| op.version.is_some()) {
+            true => self.by_version(document),
+            false => self.in_time(document),
+        }
+    }
+
+    fn by_version(&self, document: Option<&Document>) -> Option<String> {
+        let put = document.and_then(|document| document["put"].as_u64());
+        let highest = self.ops.iter().filter(|op| op.told == Told::Yes).max_by_key(|op| op.version);
+        let holds = |op: &Op| if op.what == What::Put { put == Some(op.number) } else { document.is_none() };
+        let may = |op: &&&Op| highest.is_none_or(|highest| op.version >= highest.version);
+        let allowed = self.ops.iter().filter(may).any(|op| holds(op)) || (highest.is_none() && document.is_none());
+        (!allowed).then(|| format!("the highest version that was acknowledged is {highest:?}"))
+    }
+
+    fn in_time(&self, document: Option<&Document>) -> Option<String> {
+        let acknowledged = || self.ops.iter().filter(|op| op.told == Told::Yes);
+        // What came after it for certain, and replaced it.
+        let replaced_by = |op: &Op| acknowledged().find(|later| later.is_whole() && op.is_before(later));
+        let deletions = || self.ops.iter().filter(|op| matches!(op.what, What::Delete | What::Clear));
+        let put = document.and_then(|document| document.get("put")).and_then(serde_json::Value::as_u64);
+        let base = match put {
+            Some(number) => {
+                let op = self.ops.iter().find(|op| op.what == What::Put && op.number == number);
+                let Some(op) = op else { return Some(format!("nobody put {number}")) };
+                if let Some(later) = replaced_by(op) {
+                    return Some(format!("{} was acknowledged after {number}", later.number));
+                }
+                Some(op)
+            }
+            None => {
+                let deleted = deletions().any(|op| replaced_by(op).is_none());
+                let last = acknowledged().rfind(|op| op.is_whole());
+                if let Some(last) = last.filter(|_| !deleted) {
+                    return Some(format!("{} was acknowledged, and no deletion may have come after it", last.number));
+                }
+                None
+            }
+        };
+        let mut expected = Document::new();
+        for op in self.ops.iter().filter(|op| op.what == What::Merge) {
+            if document.is_some_and(|document| document.contains_key(&op.field())) {
+                expected.insert(op.field(), json!(op.number));
+                if replaced_by(op).is_some() || base.is_some_and(|base| op.is_before(base)) {
+                    return Some(format!("{} has been replaced, and stands", op.number));
+                }
+                continue;
+            }
+            // Whether what stands may have replaced it: what was put, or a deletion.
+            let replaced = match base {
+                Some(base) => !base.is_before(op),
+                None => deletions().any(|deletion| replaced_by(deletion).is_none() && !deletion.is_before(op)),
+            };
+            if op.told == Told::Yes && !replaced {
+                return Some(format!("{} is missing", op.number));
+            }
+        }
+        if document.is_some() && put.is_none() && expected.is_empty() {
+            return Some("nobody wrote it".to_owned());
+        }
+        let document = document?;
+        expected.insert("id".to_owned(), json!(self.ops[0].id.as_str()));
+        expected.extend(put.map(|put| ("put".to_owned(), json!(put))));
+        (expected.len() != document.len()).then(|| "it has fields that nobody wrote".to_owned())
+    }
+}

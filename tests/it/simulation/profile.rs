@@ -1,0 +1,70 @@
+//! What may happen in the run of a seed.
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+/// What may happen. Drawn from the seed; a run with little trouble finds other faults than one with much.
+#[derive(Clone, Debug)]
+pub(super) struct Profile {
+    pub(super) replicas: usize,
+    pub(super) documents: usize,
+    pub(super) clients: usize,
+    /// Writes of each client.
+    pub(super) writes: usize,
+    /// How long clients think between two writes, at most.
+    pub(super) think: Duration,
+    /// The service gives versions. Then there are no partial updates.
+    pub(super) explicit: bool,
+    pub(super) merges: bool,
+    pub(super) sweeps: bool,
+    /// Whether the service passes on which task Meilisearch answered with.
+    pub(super) tells_tasks: bool,
+    /// PostgreSQL may decide.
+    pub(super) swaps: bool,
+    pub(super) crashes: bool,
+    /// Crashes may take the last unsynced records of the journal with them.
+    pub(super) power_loss: bool,
+    /// What Meilisearch has accepted may fail, be canceled or vanish.
+    pub(super) task_loss: bool,
+    /// Calls to sides may fail, hang, or come late.
+    pub(super) faults: bool,
+    /// Clients may hang up.
+    pub(super) hang_ups: bool,
+    pub(super) journal_faults: bool,
+    pub(super) clock_steps: bool,
+    /// Responses wait for both sides.
+    pub(super) ack_both: bool,
+}
+
+impl Profile {
+    pub(super) fn of(seed: u64) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x5eed);
+        let mut often = |share: f64| dice.random_bool(share);
+        let replicas = if often(0.5) { 2 } else { 1 };
+        let explicit = often(0.25);
+        let merges = !explicit && often(0.5);
+        let sweeps = !explicit && often(0.15);
+        let power_loss = often(0.2);
+        Self {
+            replicas,
+            explicit,
+            merges,
+            sweeps,
+            tells_tasks: often(0.7),
+            swaps: often(0.5),
+            crashes: often(0.6),
+            power_loss,
+            task_loss: often(0.5) && !power_loss && !(merges && replicas > 1),
+            faults: often(0.7),
+            hang_ups: often(0.5),
+            journal_faults: often(0.3),
+            clock_steps: often(0.4),
+            ack_both: often(0.15),
+            documents: dice.random_range(1..4),
+            clients: dice.random_range(1..4),
+            writes: dice.random_range(5..30),
+            think: Duration::from_millis(dice.random_range(1..600)),
+        }
+    }
+}

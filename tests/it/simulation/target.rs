@@ -1,0 +1,277 @@
+//! PostgreSQL, as `backend::postgres` writes it; a test compares the two.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crossfade::{
+    backend::write::{Applied, Replacement, Standing, Swept, TargetWrite, TargetWriter, Writer, WrittenBy},
+    document::{Document, DocumentId, Version},
+    error::{BackendError, BackendErrorKind, Side},
+    search::FilterInput,
+};
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::world::{Broken, Line, Station, locked};
+
+/// What was written this long before a write began counts as written after.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The server, which has one index.
+#[derive(Default)]
+pub(super) struct Postgres {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    rows: BTreeMap<DocumentId, Row>,
+    swept: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    version: Version,
+    document: Option<Document>,
+    writer: Writer,
+    written: Instant,
+    authority: Side,
+    copied_over: Option<Version>,
+}
+
+/// A process's connection to it.
+#[derive(Clone)]
+pub(super) struct PostgresClient {
+    pub(super) server: Arc<Postgres>,
+    pub(super) line: Line,
+}
+
+impl Postgres {
+    /// What stands, without tombstones.
+    pub(super) fn documents(&self) -> BTreeMap<DocumentId, Document> {
+        let state = locked(&self.state);
+        state.rows.iter().filter_map(|(id, row)| Some((id.clone(), row.document.clone()?))).collect()
+    }
+
+    pub(super) fn write(&self, by: WrittenBy, batch: &[TargetWrite]) -> Vec<Applied> {
+        let mut state = locked(&self.state);
+        batch.iter().map(|write| state.write(by, write)).collect()
+    }
+
+    pub(super) fn merge(
+        &self,
+        by: WrittenBy,
+        batch: &[(DocumentId, Version, Document)],
+    ) -> Vec<Result<Document, Version>> {
+        let mut state = locked(&self.state);
+        batch.iter().map(|(id, version, fields)| state.merge(by, id, *version, fields)).collect()
+    }
+
+    pub(super) fn read(&self, ids: &[DocumentId]) -> Vec<Option<Standing>> {
+        let state = locked(&self.state);
+        let standing = |row: &Row| Standing {
+            version: row.version,
+            document: row.document.clone(),
+            authority: row.authority,
+            copied_over: row.copied_over,
+        };
+        ids.iter().map(|id| state.rows.get(id).map(standing)).collect()
+    }
+
+    pub(super) fn replace(&self, by: WrittenBy, batch: &[Replacement]) -> Vec<bool> {
+        let mut state = locked(&self.state);
+        batch.iter().map(|replacement| state.replace(by, replacement)).collect()
+    }
+
+    pub(super) fn sweep(&self, by: WrittenBy, version: Version) -> u64 {
+        let mut state = locked(&self.state);
+        let mut swept = 0;
+        for row in state.rows.values_mut().filter(|row| row.document.is_some() && row.version <= version) {
+            let authority = if row.authority == Side::Pg { Side::Pg } else { by.authority };
+            *row = Row { version, document: None, authority, ..Row::by(by) };
+            swept += 1;
+        }
+        swept
+    }
+
+    pub(super) fn swept(&self, swept: Swept<'_>, after: Option<&DocumentId>, limit: usize) -> Vec<DocumentId> {
+        let mut state = locked(&self.state);
+        if after.is_none() {
+            state.swept = Some(Instant::now());
+        }
+        let chosen = |row: &Row| match swept {
+            Swept::Matching(_, version) => row.document.is_some() && row.version <= version,
+            Swept::Tombstones(version) => row.document.is_none() && row.version == version,
+        };
+        let ids = state.rows.iter().filter(|(id, row)| after.is_none_or(|after| *id > after) && chosen(row));
+        ids.map(|(id, _)| id.clone()).take(limit).collect()
+    }
+}
+
+impl Row {
+    fn by(by: WrittenBy) -> Self {
+        Self {
+            version: Version(0),
+            document: None,
+            writer: by.writer,
+            written: Instant::now(),
+            authority: by.authority,
+            copied_over: None,
+        }
+    }
+}
+
+impl State {
+    fn write(&mut self, by: WrittenBy, write: &TargetWrite) -> Applied {
+        // Before the beginning of time if nobody knows.
+        let since = |then: Instant| write.age.is_none_or(|age| then + age + MARGIN > Instant::now());
+        let swept = self.swept.is_some_and(since);
+        let document = write.document.as_deref().cloned();
+        let mut row = Row { version: write.version, document, ..Row::by(by) };
+        let contended = match self.rows.get(&write.id) {
+            None => swept,
+            Some(stands) => {
+                let same = stands.version == write.version;
+                let wins =
+                    stands.version < write.version || (same && (row.document.is_none() || stands.document.is_some()));
+                if !wins {
+                    return Applied::Stale { current: stands.version };
+                }
+                let raced = stands.writer != by.writer && since(stands.written);
+                if raced && stands.authority == Side::Pg {
+                    row.authority = Side::Pg;
+                }
+                swept || raced
+            }
+        };
+        self.rows.insert(write.id.clone(), row);
+        Applied::Written { contended }
+    }
+
+    fn merge(
+        &mut self,
+        by: WrittenBy,
+        id: &DocumentId,
+        version: Version,
+        fields: &Document,
+    ) -> Result<Document, Version> {
+        let mut document = match self.rows.get(id) {
+            Some(row) if row.version > version => return Err(row.version),
+            Some(Row { version: same, document: None, .. }) if *same == version => return Err(version),
+            row => row.and_then(|row| row.document.clone()).unwrap_or_default(),
+        };
+        document.extend(fields.clone());
+        self.overwrite(by, id, version, Some(document.clone()));
+        Ok(document)
+    }
+
+    fn replace(&mut self, by: WrittenBy, replacement: &Replacement) -> bool {
+        let row = self.rows.get_mut(&replacement.id);
+        if row.as_ref().map(|row| row.version) != replacement.expected {
+            return false;
+        }
+        match (&replacement.with, row) {
+            (Some((version, document)), _) => {
+                self.overwrite(by, &replacement.id, *version, document.as_deref().cloned());
+            }
+            (None, Some(row)) => {
+                (row.writer, row.written, row.authority) = (by.writer, Instant::now(), by.authority);
+            }
+            (None, None) => {}
+        }
+        true
+    }
+
+    fn overwrite(&mut self, by: WrittenBy, id: &DocumentId, version: Version, document: Option<Document>) {
+        let over = self.rows.get(id).map(|row| row.copied_over.unwrap_or(row.version));
+        let copied_over = over.filter(|_| by.authority == Side::Meili);
+        self.rows.insert(id.clone(), Row { version, document, copied_over, ..Row::by(by) });
+    }
+}
+
+impl PostgresClient {
+    async fn ask<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        effect: impl FnOnce(&Postgres) -> T + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let (server, line) = (self.server.clone(), self.line.clone());
+        let told = move || {
+            let answer = effect(&server);
+            line.tell(|| format!("pg {doing}: {:?}", locked(&server.state).rows));
+            answer
+        };
+        let failed = |_: Broken| BackendError::new(Side::Pg, BackendErrorKind::Unavailable, "simulating");
+        self.line.call(Station::Pg, doing, told).await.map_err(failed)
+    }
+}
+
+impl TargetWriter for PostgresClient {
+    fn write<'a>(
+        &'a self,
+        _index: &'a str,
+        by: WrittenBy,
+        batch: &'a [TargetWrite],
+    ) -> BoxFuture<'a, Result<Vec<Applied>, BackendError>> {
+        let batch = batch.to_vec();
+        Box::pin(self.ask("write", move |server| server.write(by, &batch)))
+    }
+
+    fn merge<'a>(
+        &'a self,
+        _index: &'a str,
+        by: WrittenBy,
+        batch: &'a [(DocumentId, Version, Document)],
+    ) -> BoxFuture<'a, Result<Vec<Result<Document, Version>>, BackendError>> {
+        let batch = batch.to_vec();
+        Box::pin(self.ask("merge", move |server| server.merge(by, &batch)))
+    }
+
+    fn read<'a>(
+        &'a self,
+        _index: &'a str,
+        ids: &'a [DocumentId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Standing>>, BackendError>> {
+        let ids = ids.to_vec();
+        Box::pin(self.ask("read", move |server| server.read(&ids)))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        _index: &'a str,
+        by: WrittenBy,
+        batch: &'a [Replacement],
+    ) -> BoxFuture<'a, Result<Vec<bool>, BackendError>> {
+        let batch = batch.to_vec();
+        Box::pin(self.ask("replace", move |server| server.replace(by, &batch)))
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        _index: &'a str,
+        by: WrittenBy,
+        version: Version,
+        _filter: Option<&'a FilterInput>,
+    ) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(self.ask("sweep", move |server| server.sweep(by, version)))
+    }
+
+    fn swept<'a>(
+        &'a self,
+        _index: &'a str,
+        swept: Swept<'a>,
+        after: Option<&'a DocumentId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DocumentId>, BackendError>> {
+        // Only sweeps without a filter are made here.
+        let swept = match swept {
+            Swept::Matching(_, version) => Swept::Matching(None, version),
+            Swept::Tombstones(version) => Swept::Tombstones(version),
+        };
+        let after = after.cloned();
+        Box::pin(self.ask("swept", move |server| server.swept(swept, after.as_ref(), limit)))
+    }
+}
