@@ -128,11 +128,12 @@ impl Replica {
             };
             let stopped = select! {
                 biased;
+                () = fuse.blown() => false,
                 () = healed.cancelled() => {
+                    fuse.mend();
                     lives.last = Some(worker);
                     return lives;
                 }
-                () = fuse.blown() => false,
                 () = leaves => world.chance(0.5),
             };
             if stopped {

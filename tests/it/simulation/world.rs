@@ -216,6 +216,11 @@ impl Fuse {
         }
     }
 
+    /// It does not blow any more.
+    pub(super) fn mend(&self) {
+        self.left.store(i64::MAX, Ordering::Relaxed);
+    }
+
     pub(super) async fn blown(&self) {
         self.blown.notified().await;
     }
