@@ -24,6 +24,7 @@ pub struct BackendError {
     kind: BackendErrorKind,
     doing: String,
     source: Option<BoxError>,
+    nothing_done: bool,
 }
 
 /// What kind of failure it was. Closed, so that it can be a metric label.
@@ -78,13 +79,36 @@ impl fmt::Display for Side {
 impl BackendError {
     /// An error of `side` while `doing` (a phrase that completes "while …").
     pub fn new(side: Side, kind: BackendErrorKind, doing: impl Into<String>) -> Self {
-        Self { side, kind, doing: doing.into(), source: None }
+        Self { side, kind, doing: doing.into(), source: None, nothing_done: false }
     }
 
     /// The same with its cause.
     pub fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same, known to have changed nothing: the request never left, or was answered with a refusal.
+    pub fn with_nothing_done(mut self) -> Self {
+        self.nothing_done = true;
+        self
+    }
+
+    /// Whether a write that failed like this may stand even so, now or in a while.
+    pub fn may_be_done(&self) -> bool {
+        let unclear = match self.kind {
+            BackendErrorKind::Unavailable
+            | BackendErrorKind::Timeout
+            | BackendErrorKind::Panic
+            | BackendErrorKind::Internal => true,
+            BackendErrorKind::Unauthorized
+            | BackendErrorKind::IndexNotFound
+            | BackendErrorKind::Unsupported
+            | BackendErrorKind::InvalidQuery
+            | BackendErrorKind::Forbidden
+            | BackendErrorKind::Rejected => false,
+        };
+        unclear && !self.nothing_done
     }
 
     /// Which side failed.

@@ -40,9 +40,13 @@ use crate::{
 /// - What [`resolve`](Self::resolve) and [`settle`](Self::settle) returned `Ok` for survives a crash of the process. A
 ///   crash of the machine may undo the last of it, in order: work is then done again, which harms nobody.
 /// - Entries whose process has gone while their outcome was [`Asked`](Outcome::Asked) become
-///   [`Unknown`](Outcome::Unknown), with the wait that was configured.
+///   [`Unknown`](Outcome::Unknown), with the wait that was configured. Those that were left to be reconciled wait as long:
+///   what that process was sending may still arrive.
 /// - Nothing is held in memory that grows with the number of entries waiting.
 pub trait Journal: Send + Sync + 'static {
+    /// How long what was given up may still be under way, see [`JournalOptions::limbo`].
+    fn limbo(&self) -> Duration;
+
     /// Keeps intents durably, with the outcome they stand at: [`Asked`](Outcome::Asked) if the authority is asked next.
     fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>>;
 
@@ -102,6 +106,10 @@ pub trait Journal: Send + Sync + 'static {
 }
 
 impl<J: Journal + ?Sized> Journal for Arc<J> {
+    fn limbo(&self) -> Duration {
+        (**self).limbo()
+    }
+
     fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         (**self).append(intents, outcome)
     }

@@ -42,13 +42,20 @@ pub(super) fn not_sent(doing: &'static str, failure: Error) -> BackendError {
         Error::MeilisearchCommunication(answer) => answer.status_code == PAYLOAD_TOO_LARGE,
         _ => false,
     };
-    match failure {
-        Error::Meilisearch(answer) if refused => error(BackendErrorKind::Rejected, doing).caused_by(answer),
+    // What Meilisearch itself has refused, or never heard of, it will not do later.
+    let nothing_done = match &failure {
+        Error::Meilisearch(_) => true,
+        Error::HttpError(failure) => failure.is_connect(),
+        _ => false,
+    };
+    let error = match failure {
+        Error::Meilisearch(answer) if refused => self::error(BackendErrorKind::Rejected, doing).caused_by(answer),
         _ if refused => {
-            error(BackendErrorKind::Rejected, doing).caused_by("the request is larger than the server takes")
+            self::error(BackendErrorKind::Rejected, doing).caused_by("the request is larger than the server takes")
         }
         failure => failed(doing, failure),
-    }
+    };
+    if nothing_done { error.with_nothing_done() } else { error }
 }
 
 fn kind_of_answer(answer: &MeilisearchError) -> BackendErrorKind {

@@ -148,7 +148,7 @@ impl Writing<'_> {
         let too_late = || BackendError::new(Side::Pg, BackendErrorKind::Timeout, "writing documents");
         let answer = timeout(self.shared.policy.deadline, asked).await.unwrap_or_else(|_| Err(too_late()));
         if let Err(error) = &answer
-            && may_have_been_done(error.kind())
+            && error.may_be_done()
         {
             for (place, _) in places {
                 self.ends[*place].outcome = Outcome::Unknown;
@@ -159,22 +159,6 @@ impl Writing<'_> {
 
     fn by(&self) -> WrittenBy {
         WrittenBy { writer: self.shared.writer, authority: Side::Pg }
-    }
-}
-
-/// Whether a write that failed like this may stand even so.
-fn may_have_been_done(kind: BackendErrorKind) -> bool {
-    match kind {
-        BackendErrorKind::Unavailable
-        | BackendErrorKind::Timeout
-        | BackendErrorKind::Panic
-        | BackendErrorKind::Internal => true,
-        BackendErrorKind::Unauthorized
-        | BackendErrorKind::IndexNotFound
-        | BackendErrorKind::Unsupported
-        | BackendErrorKind::InvalidQuery
-        | BackendErrorKind::Forbidden
-        | BackendErrorKind::Rejected => false,
     }
 }
 

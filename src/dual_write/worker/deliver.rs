@@ -126,6 +126,9 @@ impl DualWriteWorker {
                 }
                 Err(error) if part.len() > 1 && blames_a_document(error.kind()) => {
                     telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
+                    if error.may_be_done() {
+                        self.doubt(part.iter().map(|newest| newest.entry.intent.clone()).collect::<Vec<_>>()).await;
+                    }
                     let other = part.split_off(part.len() / 2);
                     parts.extend([other, part]);
                 }
@@ -135,6 +138,9 @@ impl DualWriteWorker {
     }
 
     async fn unsent(&self, batch: Vec<Newest>, error: &BackendError) {
+        if error.may_be_done() {
+            self.doubt(batch.iter().map(|newest| newest.entry.intent.clone()).collect::<Vec<_>>()).await;
+        }
         if error.kind() == BackendErrorKind::Rejected {
             telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
             return self.bury(batch, &error.to_string()).await;

@@ -115,6 +115,9 @@ impl DualWriteWorker {
         for (index, entries) in by_index(doubtful) {
             self.verify(&index, entries).await;
         }
+        // A process that has died may have been sending these.
+        let before = unsent.iter().filter(|entry| entry.age.is_none());
+        self.doubt(before.map(|entry| entry.intent.clone()).collect::<Vec<_>>()).await;
         for (index, entries) in by_index(unsent) {
             self.deliver(&index, entries, flights).await;
         }

@@ -3,6 +3,7 @@
 mod batch;
 mod chores;
 mod deliver;
+mod doubts;
 mod flights;
 mod follow;
 mod health;
@@ -19,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::health::Health;
+use self::{doubts::Doubts, health::Health};
 use super::shared::Shared;
 use crate::{
     backend::write::SourceWriter,
@@ -36,6 +37,7 @@ pub struct DualWriteWorker {
     source: Arc<dyn SourceWriter>,
     meili: Health,
     pg: Health,
+    doubts: Doubts,
 }
 
 /// What was left in the journal when the worker stopped.
@@ -53,7 +55,7 @@ impl DualWriteWorker {
         let seed = shared.policy.seed.unwrap_or_else(rand::random);
         let health = |side, salt| Health::new(side, &shared.policy, seed ^ salt);
         let (meili, pg) = (health(Side::Meili, 0), health(Side::Pg, 1));
-        Self { shared, source, meili, pg }
+        Self { shared, source, meili, pg, doubts: Doubts::default() }
     }
 
     /// Works until `stop`, then goes on for at most [`drain`](super::DualWritePolicy::drain) while there is something to do.

@@ -44,6 +44,10 @@ impl Case {
         self.earlier.is_empty() && self.followers.is_empty() && only_to_be_checked(&self.entry)
     }
 
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.earlier.iter().chain(&self.followers).chain([&self.entry])
+    }
+
     fn end(self, end: End, ends: &mut Vec<(Entry, End)>) {
         let others = self.earlier.into_iter().chain(self.followers);
         ends.extend(others.map(|entry| (entry, end.clone())));
@@ -76,13 +80,27 @@ impl DualWriteWorker {
                     let end = self.wait_for_others(entry.age);
                     (entry, end)
                 });
-                self.settle(Duty::Reconcile, later.collect()).await;
+                let mut ends: Vec<_> = later.collect();
+                let cases = self.beyond_doubt(cases, &mut ends);
+                self.settle(Duty::Reconcile, ends).await;
                 self.reconcile_index(&index, cases).await;
             }
             if few {
                 self.linger().await;
             }
         }
+    }
+
+    /// Leaves out documents that may still be written by a call that has been given up.
+    fn beyond_doubt(&self, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) -> Vec<Case> {
+        let mut certain = Vec::with_capacity(cases.len());
+        for case in cases {
+            match self.in_doubt(&case.entry) {
+                Some(after) => case.end(End::Retry { after, why: None, counts: false }, ends),
+                None => certain.push(case),
+            }
+        }
+        certain
     }
 
     async fn reconcile_index(&self, index: &Arc<str>, cases: Vec<Case>) {

@@ -18,6 +18,10 @@ pub(super) fn winner(entry: &Entry, standing: Option<&Standing>) -> Side {
     if standing.authority == Side::Pg && entry.outcome == Outcome::Unknown {
         return Side::Pg;
     }
+    // Meilisearch has decided since: there may be more of it than has come here.
+    if entry.intent.authority == Side::Pg && standing.authority == Side::Meili && !entry.intent.explicit {
+        return Side::Meili;
+    }
     let as_new = standing.version >= entry.intent.version;
     let decided_there = standing.authority == Side::Pg && as_new;
     let higher = entry.intent.explicit && as_new;
@@ -72,7 +76,9 @@ mod tests {
             ("the service says no", entry(5, true, Meili, false), Some(standing(3, Meili)), Meili),
             ("lost by Meilisearch", entry(5, false, Meili, true), Some(standing(5, Meili)), Pg),
             ("lost, but overtaken", entry(5, false, Meili, true), Some(standing(9, Meili)), Meili),
-            ("pg decides", entry(5, false, Pg, false), Some(standing(3, Meili)), Pg),
+            ("decided by pg, which has lost it", entry(5, false, Pg, false), Some(standing(3, Meili)), Meili),
+            ("decided by meili since", entry(5, false, Pg, false), Some(standing(9, Meili)), Meili),
+            ("decided by pg", entry(5, false, Pg, false), Some(standing(5, Pg)), Pg),
             ("pg decides, and has never known it", entry(5, false, Pg, false), None, Meili),
         ] {
             assert_eq!(winner(&entry, there.as_ref()), right, "{what}");

@@ -14,7 +14,10 @@
 mod claim;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use state::State;
@@ -160,6 +163,10 @@ impl Shared {
 }
 
 impl Journal for MemoryJournal {
+    fn limbo(&self) -> Duration {
+        self.lock().state.options.limbo
+    }
+
     fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         Box::pin(
             async move { self.call(Call::Append, "appending", |state| state.append(intents, outcome, Instant::now())) },

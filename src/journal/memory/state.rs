@@ -25,7 +25,7 @@ const UNDOABLE: usize = 4096;
 pub(super) type Lane = (Arc<str>, DocumentId);
 
 pub(super) struct State {
-    options: JournalOptions,
+    pub(super) options: JournalOptions,
     pub(super) slots: BTreeMap<Seq, Slot>,
     lanes: BTreeMap<Lane, BTreeSet<Seq>>,
     letters: BTreeMap<Seq, DeadLetter>,
@@ -275,6 +275,11 @@ impl State {
         }
         for (seq, slot) in limbo {
             self.limbo(seq, &slot, now);
+            // What was being sent for it may still arrive.
+            if slot.duties == Duties::RECONCILE {
+                let wait = Wait { due: now + self.options.limbo, attempts: 0, failing: false };
+                self.waits.entry(Duty::Reconcile).or_default().insert(seq, wait);
+            }
         }
     }
 

@@ -168,6 +168,10 @@ impl Default for PostgresJournalOptions {
 }
 
 impl Journal for PostgresJournal {
+    fn limbo(&self) -> Duration {
+        self.shared.options.journal.limbo
+    }
+
     fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         Box::pin(self.append_all(intents, outcome))
     }

@@ -28,17 +28,25 @@ pub(super) const RETIRE: &str = "
 /// $1 process, $2 shards.
 pub(super) const RELEASE: &str = "UPDATE journal_shards SET holder = NULL WHERE holder = $1 AND shard = ANY ($2)";
 
-/// Takes shards that nobody holds, up to a fair share. Those that somebody else is just taking are skipped.
+/// Takes shards that nobody holds, up to a fair share. Those that somebody else is just taking are skipped. Says which, and
+/// whether their holder has died.
 pub(super) const TAKE: &str = "
     WITH workers AS MATERIALIZED (SELECT process FROM journal_processes WHERE works_until >= clock_timestamp()),
     free AS MATERIALIZED (
-        SELECT s.shard FROM journal_shards s
+        SELECT s.shard, s.holder IS NOT NULL AS orphaned FROM journal_shards s
         WHERE s.holder IS NULL OR s.holder NOT IN (SELECT process FROM workers)
         ORDER BY random()
         LIMIT greatest(0, (SELECT ceil(65.0 / greatest(1, count(*))) FROM workers)::bigint
             - (SELECT count(*) FROM journal_shards WHERE holder = $1))
         FOR UPDATE OF s SKIP LOCKED)
-    UPDATE journal_shards s SET holder = $1, epoch = s.epoch + 1 FROM free WHERE s.shard = free.shard";
+    UPDATE journal_shards s SET holder = $1, epoch = s.epoch + 1,
+        orphaned_at = CASE WHEN free.orphaned THEN clock_timestamp() ELSE s.orphaned_at END
+    FROM free WHERE s.shard = free.shard RETURNING s.shard, free.orphaned";
+
+/// What the dead were sending may still arrive: what they left to be reconciled waits. $1 shards, $2 seconds of limbo.
+pub(super) const WAIT_FOR_THE_DEAD: &str = "
+    UPDATE journal_entries SET reconcile_due = clock_timestamp() + make_interval(secs => $2)
+    WHERE shard = ANY ($1) AND duties = 4";
 
 /// The fair share, shards, and their epochs.
 pub(super) const HELD: &str = "
@@ -199,7 +207,7 @@ pub(super) const DISPOSE: &str = "
 /// A sweep has to wait for older entries of its index, in whatever shard; later ones for a sweep with this duty, if it is
 /// `pg`.
 const CLAIM: &str = "
-    WITH held AS MATERIALIZED (SELECT shard, epoch FROM journal_shards WHERE holder = $1),
+    WITH held AS MATERIALIZED (SELECT shard, epoch, orphaned_at FROM journal_shards WHERE holder = $1),
     swept AS MATERIALIZED (
         SELECT index_uid, min(seq) AS seq FROM journal_entries
         WHERE shard = 64 AND (duties & 2) <> 0 AND {bit} = 2 GROUP BY index_uid),
@@ -213,7 +221,8 @@ const CLAIM: &str = "
         (SELECT e.seq FROM ripe e WHERE {open} ORDER BY e.seq LIMIT $2))
     SELECT e.seq, e.lane, e.shard, h.epoch, e.index_uid, e.id, e.version, e.explicit, e.authority, e.deed, e.outcome,
         e.task, e.redo, e.{duty}_tries AS tries,
-        CASE WHEN e.process IN (SELECT process FROM journal_processes WHERE alive_until >= now())
+        CASE WHEN e.appended_at > h.orphaned_at
+                AND e.process IN (SELECT process FROM journal_processes WHERE alive_until >= now())
             THEN (extract(epoch FROM clock_timestamp() - e.appended_at) * 1000000)::bigint END AS age
     FROM found JOIN journal_entries e USING (seq) JOIN held h USING (shard) ORDER BY e.seq LIMIT $2";
 

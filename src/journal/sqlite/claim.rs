@@ -139,10 +139,11 @@ impl Writer {
         Ok(Verdict::Taken)
     }
 
-    /// When an unknown outcome has waited long enough, if it has to wait.
+    /// When an unknown outcome has waited long enough, or what another process was sending, if it has to wait.
     fn due(&self, row: &RawEntry) -> Option<Instant> {
         let since_opening = if row.seq > self.before { super::row::millis(row.due) } else { self.limbo };
-        (row.outcome == UNKNOWN).then(|| self.opened + since_opening)
+        let left_behind = row.seq <= self.before && row.duties == Duties::RECONCILE;
+        (row.outcome == UNKNOWN || left_behind).then(|| self.opened + since_opening)
     }
 }
 

@@ -28,7 +28,7 @@ mod row;
 mod sql;
 mod writer;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hub::Hub;
@@ -49,6 +49,7 @@ use crate::{
 
 /// A journal in a file.
 pub struct SqliteJournal {
+    limbo: Duration,
     hub: Hub,
 }
 
@@ -79,7 +80,7 @@ impl SqliteJournal {
         extent: SqliteOptions,
     ) -> Result<Self, JournalError> {
         let writer = open::open(path.as_ref(), options, extent).await?;
-        Ok(Self { hub: Hub::new(writer) })
+        Ok(Self { limbo: options.limbo, hub: Hub::new(writer) })
     }
 
     /// Ends what is under way, writes the log back and gives the lock away. Calls after it fail. Not needed for safety:
@@ -110,6 +111,10 @@ fn which<'a>(index: &str, ids: impl Iterator<Item = &'a DocumentId>, found: &[(i
 }
 
 impl Journal for SqliteJournal {
+    fn limbo(&self) -> Duration {
+        self.limbo
+    }
+
     fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         Box::pin(async move {
             if intents.is_empty() {

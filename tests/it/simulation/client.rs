@@ -32,7 +32,7 @@ pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, histo
         let write = write(what, number, version, &ids);
         let (invoked, began) = (history.tick(), Instant::now());
         let replica = world.below(replicas.len());
-        let Some((request, hang_up)) = replicas[replica].send(write) else {
+        let Some((request, hang_up)) = replicas[replica].send(number, write) else {
             sleep(Duration::from_millis(20)).await;
             continue;
         };

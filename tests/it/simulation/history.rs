@@ -1,7 +1,8 @@
 //! What clients were told, and what may stand in the end.
 //!
 //! Without versions of the service the order of writes is that of real time, as for a register: of two writes the later one
-//! counts if it began after the earlier one had ended; of two that overlap, either may. A write that nobody knows the end of
+//! counts if it began after the earlier one had ended; of two that overlap, either may, and so it is of two whose versions
+//! say otherwise because the clocks of two replicas are apart. A write that nobody knows the end of
 //! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
 
 use std::{
@@ -18,6 +19,11 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::world::{LATE, locked};
+
+tokio::task_local! {
+    /// Of the write that a task makes.
+    pub(super) static NUMBER: u64;
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -55,6 +61,8 @@ pub(super) struct Op {
 #[derive(Default)]
 pub(super) struct History {
     ops: Mutex<Vec<Op>>,
+    /// Versions that were made for writes.
+    versions: Mutex<BTreeMap<(u64, DocumentId), Version>>,
     numbers: AtomicU64,
     ticks: AtomicU64,
 }
@@ -77,6 +85,12 @@ impl History {
         locked(&self.ops).push(op);
     }
 
+    /// The write that the task makes has this version.
+    pub(super) fn note_version(&self, id: &DocumentId, version: Version) {
+        // The worker appends too.
+        let _ = NUMBER.try_with(|number| locked(&self.versions).insert((*number, id.clone()), version));
+    }
+
     /// How many writes were acknowledged, refused, and not told of.
     pub(super) fn counts(&self) -> [u64; 3] {
         let ops = locked(&self.ops);
@@ -85,7 +99,14 @@ impl History {
 
     /// Why what stands may not stand.
     pub(super) fn objection(&self, stands: &BTreeMap<DocumentId, Document>) -> Option<String> {
-        let ops = locked(&self.ops);
+        let (ops, versions) = (locked(&self.ops), locked(&self.versions));
+        let made = |op: &Op| {
+            let about = if op.what == What::Clear { "".into() } else { op.id.clone() };
+            versions.get(&(op.number, about)).copied()
+        };
+        let versioned = |op: &Op| Op { version: op.version.or_else(|| made(op)), ..op.clone() };
+        let explicit = ops.iter().any(|op| op.version.is_some());
+        let ops: Vec<Op> = ops.iter().map(versioned).collect();
         let mut stories: BTreeMap<&DocumentId, Story<'_>> = BTreeMap::new();
         for op in ops.iter() {
             let story = stories.entry(&op.id).or_insert(Story { ops: Vec::new() });
@@ -96,7 +117,7 @@ impl History {
         }
         stories.into_iter().find_map(|(id, story)| {
             let document = stands.get(id);
-            let why = story.objection(document)?;
+            let why = if explicit { story.by_version(document) } else { story.in_time(document) }?;
             Some(format!("{id} is {document:?}: {why}"))
         })
     }
@@ -107,8 +128,11 @@ impl Op {
         self.what != What::Merge
     }
 
-    /// Whether this had ended for certain when the other began.
+    /// Whether this had ended for certain when the other began, and has the lower version.
     fn is_before(&self, other: &Self) -> bool {
+        if self.version > other.version {
+            return false;
+        }
         match self.told {
             Told::Nothing => self.ended + LATE + Duration::from_millis(1) < other.began,
             _ => self.returned < other.invoked,
@@ -121,13 +145,6 @@ impl Op {
 }
 
 impl Story<'_> {
-    fn objection(&self, document: Option<&Document>) -> Option<String> {
-        match self.ops.iter().any(|op| op.version.is_some()) {
-            true => self.by_version(document),
-            false => self.in_time(document),
-        }
-    }
-
     fn by_version(&self, document: Option<&Document>) -> Option<String> {
         let put = document.and_then(|document| document["put"].as_u64());
         let highest = self.ops.iter().filter(|op| op.told == Told::Yes).max_by_key(|op| op.version);

@@ -1,5 +1,7 @@
 //! The journal of a process, over the disk that outlives it.
 
+use std::{sync::Arc, time::Duration};
+
 use crossfade::{
     document::{DocumentId, Version},
     error::Side,
@@ -10,11 +12,12 @@ use crossfade::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::world::Line;
+use super::{brief, history::History, world::Line};
 
 pub(super) struct Disk {
     pub(super) journal: MemoryJournal,
     pub(super) line: Line,
+    pub(super) history: Arc<History>,
 }
 
 impl Disk {
@@ -33,16 +36,23 @@ impl Disk {
 }
 
 impl Journal for Disk {
+    fn limbo(&self) -> Duration {
+        self.journal.limbo()
+    }
+
     fn append<'a>(&'a self, intents: &'a [Intent], outcome: Outcome) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         self.ask("append", move |journal| {
-            self.line.tell(|| format!("appends {outcome:?} {intents:?}"));
-            journal.append(intents, outcome)
+            intents.iter().for_each(|intent| self.history.note_version(&intent.id, intent.version));
+            let appended = journal.append(intents, outcome);
+            self.line
+                .tell(|| format!("appends {outcome:?} {:?}", intents.iter().map(brief::intent).collect::<Vec<_>>()));
+            appended
         })
     }
 
     fn resolve<'a>(&'a self, marks: &'a [Mark]) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         self.ask("resolve", move |journal| {
-            self.line.tell(|| format!("resolves {marks:?}"));
+            self.line.tell(|| format!("resolves {:?}", marks.iter().map(brief::mark).collect::<Vec<_>>()));
             journal.resolve(marks)
         })
     }
@@ -53,7 +63,7 @@ impl Journal for Disk {
 
     fn settle<'a>(&'a self, duty: Duty, ends: &'a [Settled]) -> BoxFuture<'a, Result<(), JournalError>> {
         self.ask("settle", move |journal| {
-            self.line.tell(|| format!("settles {duty:?} {ends:?}"));
+            self.line.tell(|| format!("settles {duty:?} {:?}", ends.iter().map(brief::settled).collect::<Vec<_>>()));
             journal.settle(duty, ends)
         })
     }

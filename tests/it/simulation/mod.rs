@@ -5,6 +5,7 @@
 //!
 //! `CROSSFADE_SEEDS=200000` runs so many seeds, `CROSSFADE_SEED=17` runs one alone and tells what happens in it.
 
+mod brief;
 mod client;
 mod history;
 mod journal;

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 
 use super::{
+    history::{History, NUMBER},
     journal::Disk,
     source::{Deed, Meili, MeiliClient},
     target::{Postgres, PostgresClient},
@@ -55,6 +56,7 @@ pub(super) struct Replica {
     number: u16,
     meili: Arc<Meili>,
     pg: Arc<Postgres>,
+    history: Arc<History>,
     pub(super) plan: PlanHandle,
     /// Milliseconds that its clock is ahead.
     pub(super) clock: Arc<AtomicI64>,
@@ -76,7 +78,12 @@ pub(super) fn flags(pg_decides: bool) -> Flags {
 }
 
 impl Replica {
-    pub(super) fn new(world: &Arc<World>, number: u16, meili: &Arc<Meili>, pg: &Arc<Postgres>) -> Arc<Self> {
+    pub(super) fn new(
+        world: &Arc<World>,
+        number: u16,
+        (meili, pg): (&Arc<Meili>, &Arc<Postgres>),
+        history: &Arc<History>,
+    ) -> Arc<Self> {
         // What has been given up may still come late.
         let options = JournalOptions { limbo: LATE + SERVICE_TIMEOUT };
         Arc::new(Self {
@@ -85,6 +92,7 @@ impl Replica {
             number,
             meili: meili.clone(),
             pg: pg.clone(),
+            history: history.clone(),
             plan: PlanHandle::fixed(flags(false)),
             clock: Arc::default(),
             disk: Mutex::new(MemoryJournal::new(options)),
@@ -98,11 +106,12 @@ impl Replica {
     }
 
     /// Sends a request, which goes on by itself as in a server. `None` while nobody listens.
-    pub(super) fn send(&self, write: IndexWrite) -> Option<(JoinHandle<Answer>, AbortHandle)> {
+    pub(super) fn send(&self, number: u64, write: IndexWrite) -> Option<(JoinHandle<Answer>, AbortHandle)> {
         let mut running = locked(&self.running);
         let running = running.as_mut()?;
         let service = running.service.clone();
-        let request = tokio::spawn(async move { service.oneshot(write).await.unwrap_or(Answer::Unclear) });
+        let answered = async move { service.oneshot(write).await.unwrap_or(Answer::Unclear) };
+        let request = tokio::spawn(NUMBER.scope(number, answered));
         running.requests.retain(|request| !request.is_finished());
         running.requests.push(request.abort_handle());
         let hang_up = request.abort_handle();
@@ -157,7 +166,7 @@ impl Replica {
         let world = &self.world;
         world.tell(|| format!("{} starts", self.name));
         let line = Line { world: world.clone(), fuse: fuse.clone(), name: self.name.clone() };
-        let disk = Disk { journal: self.journal(), line: line.clone() };
+        let disk = Disk { journal: self.journal(), line: line.clone(), history: self.history.clone() };
         let meili = MeiliClient { server: self.meili.clone(), line: line.clone() };
         let pg = PostgresClient { server: self.pg.clone(), line };
         let (start, ahead) = (world.start, self.clock.clone());

@@ -46,16 +46,19 @@ impl Profile {
         let merges = !explicit && often(0.5);
         let sweeps = !explicit && often(0.15);
         let power_loss = often(0.2);
+        let tells_tasks = often(0.7);
+        // What is not promised, see the limits in the README.
+        let task_loss = often(0.5) && !power_loss && (replicas == 1 || (tells_tasks && !merges));
         Self {
             replicas,
             explicit,
             merges,
             sweeps,
-            tells_tasks: often(0.7),
+            tells_tasks,
             swaps: often(0.5),
             crashes: often(0.6),
             power_loss,
-            task_loss: often(0.5) && !power_loss && !(merges && replicas > 1),
+            task_loss,
             faults: often(0.7),
             hang_ups: often(0.5),
             journal_faults: often(0.3),

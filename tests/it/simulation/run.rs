@@ -50,9 +50,9 @@ async fn one(seed: u64, told: bool) -> Result<Summary, String> {
     let world = World::new(seed, told);
     world.tell(|| format!("{world:?}"));
     let (meili, pg) = (Meili::new(&world), Arc::<Postgres>::default());
-    let replicas: Vec<_> =
-        (0..world.profile.replicas).map(|at| Replica::new(&world, u16::try_from(at).unwrap(), &meili, &pg)).collect();
     let history = Arc::<History>::default();
+    let replica = |at| Replica::new(&world, u16::try_from(at).unwrap(), (&meili, &pg), &history);
+    let replicas: Vec<_> = (0..world.profile.replicas).map(replica).collect();
     let healed = CancellationToken::new();
     let lives: Vec<_> = replicas.iter().map(|replica| tokio::spawn(replica.clone().live(healed.clone()))).collect();
     let troubles = [tokio::spawn(weather(world.clone())), tokio::spawn(operator(world.clone(), replicas.clone()))];

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +16,10 @@ use crossfade::{
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::world::{Broken, Line, Station, World, locked};
+use super::{
+    brief,
+    world::{Broken, Line, Station, World, locked},
+};
 
 /// The server.
 pub(super) struct Meili {
@@ -94,7 +98,7 @@ impl Meili {
         state.advance(now);
         state.busy = state.busy.max(now) + takes;
         let (uid, ends) = (state.done + state.pending() as u64, state.busy);
-        self.world.tell(|| format!("meili: task {uid} {fate:?} {deed:?}"));
+        self.world.tell(|| format!("meili: task {uid} {fate:?} {deed}"));
         state.tasks.insert(uid, Task { ends, fate, deed });
         TaskId(uid)
     }
@@ -115,6 +119,17 @@ impl Meili {
             None => TaskState::Vanished,
         };
         tasks.iter().map(of).collect()
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clear => f.write_str("clear"),
+            Self::Change(changes) => {
+                changes.iter().try_for_each(|(id, action)| write!(f, "{id} {}, ", brief::action(action)))
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +16,10 @@ use crossfade::{
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::world::{Broken, Line, Station, locked};
+use super::{
+    brief,
+    world::{Broken, Line, Station, locked},
+};
 
 /// What was written this long before a write began counts as written after.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -32,7 +36,7 @@ struct State {
     swept: Option<Instant>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Row {
     version: Version,
     document: Option<Document>,
@@ -108,6 +112,20 @@ impl Postgres {
         };
         let ids = state.rows.iter().filter(|(id, row)| after.is_none_or(|after| *id > after) && chosen(row));
         ids.map(|(id, _)| id.clone()).take(limit).collect()
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let document = brief::document(self.document.as_ref());
+        write!(
+            f,
+            "{document} {} by {} W{}",
+            brief::version(self.version),
+            self.authority.as_str(),
+            self.writer.0 & 0xff
+        )?;
+        self.copied_over.map_or(Ok(()), |over| write!(f, " over {}", brief::version(over)))
     }
 }
 
@@ -201,7 +219,9 @@ impl PostgresClient {
         let (server, line) = (self.server.clone(), self.line.clone());
         let told = move || {
             let answer = effect(&server);
-            line.tell(|| format!("pg {doing}: {:?}", locked(&server.state).rows));
+            if !matches!(doing, "read") {
+                line.tell(|| format!("pg {doing}: {:?}", locked(&server.state).rows));
+            }
             answer
         };
         let failed = |_: Broken| BackendError::new(Side::Pg, BackendErrorKind::Unavailable, "simulating");

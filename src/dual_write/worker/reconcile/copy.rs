@@ -7,7 +7,7 @@ use crate::{
     backend::write::{Replacement, Standing},
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Duties, Duty, End, Entry},
+    journal::{Deed, Duties, Duty, End, Entry, Outcome},
     telemetry,
     write::Action,
 };
@@ -140,14 +140,23 @@ impl DualWriteWorker {
 }
 
 /// Whether what stands at Meilisearch can be believed. Of versions that the service gives, it may show an older one that came
-/// last; only the entry's own document is known to be right.
+/// last; only the entry's own document is known to be right. Without them it is the other way round: what has been given up,
+/// or was sent from here, may have arrived after something newer.
 fn believed((case, standing): &Found, there: Option<&Document>) -> bool {
-    let own = match &case.entry.intent.deed {
-        Deed::Change(Action::Put(document)) => there == Some(document),
-        Deed::Change(Action::Delete) => there.is_none(),
-        Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => true,
+    let Some(standing) = standing else { return true };
+    let own = |entry: &Entry| match &entry.intent.deed {
+        Deed::Change(Action::Put(document)) => Some(there == Some(document)),
+        Deed::Change(Action::Delete) => Some(there.is_none()),
+        Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => None,
     };
-    own || !case.entry.intent.explicit || standing.is_none()
+    if case.entry.intent.explicit {
+        return own(&case.entry).unwrap_or(true);
+    }
+    let late = |entry: &Entry| {
+        let may_be_late = entry.outcome == Outcome::Unknown || entry.intent.authority == Side::Pg;
+        may_be_late && entry.intent.version < standing.version && own(entry) == Some(true)
+    };
+    !case.entries().any(late)
 }
 
 pub(super) fn cases_of(found: Vec<Found>) -> Vec<Case> {

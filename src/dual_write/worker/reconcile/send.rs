@@ -14,7 +14,7 @@ use crate::{
     backend::write::{Replacement, TaskState},
     document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Duties, End, Entry},
+    journal::{Deed, Duties, End, Entry, Intent},
     telemetry,
     write::{Action, TaskId},
 };
@@ -77,7 +77,12 @@ impl DualWriteWorker {
                     Box::pin(self.send_over(index, vec![one], ends)).await;
                 }
             }
-            Err(error) => self.not_carried(found, &error, ends),
+            Err(error) => {
+                if error.may_be_done() {
+                    self.doubt(found.iter().map(as_sent)).await;
+                }
+                self.not_carried(found, &error, ends);
+            }
         }
     }
 
@@ -232,6 +237,17 @@ impl Case {
             }
         }
         document
+    }
+}
+
+/// What was sent of a document.
+fn as_sent((case, standing): &Found) -> Intent {
+    let document = standing.as_ref().and_then(|standing| standing.document.clone());
+    Intent {
+        version: standing.as_ref().map_or(case.entry.intent.version, |standing| standing.version),
+        deed: Deed::Change(document.map_or(Action::Delete, Action::Put)),
+        authority: Side::Pg,
+        ..case.entry.intent.clone()
     }
 }
 
