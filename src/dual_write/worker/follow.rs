@@ -28,33 +28,28 @@ impl DualWriteWorker {
             }
         };
         self.meili.succeeded();
-        let Some(later) = self.has_later(&Duty::ALL, index, &entries).await else {
-            let again = |entry: Entry| {
-                let end = self.wait_for_others(entry.age);
-                (entry, end)
-            };
-            return self.settle(Duty::Meili, entries.into_iter().map(again).collect()).await;
-        };
-        let ends = entries.into_iter().zip(found).zip(later).map(|((entry, found), later)| {
+        let ends = entries.into_iter().zip(found).map(|(entry, found)| {
             let stands = match &entry.intent.deed {
-                Deed::Change(Action::Put(document)) => found.as_ref() == Some(document),
+                // With more in it if a partial update has come since.
+                Deed::Change(Action::Put(fields) | Action::Merge(fields)) => found
+                    .as_ref()
+                    .is_some_and(|found| fields.iter().all(|(name, value)| found.get(name) == Some(value))),
                 Deed::Change(Action::Delete) => found.is_none(),
-                // What has become of these is seen by what follows.
-                Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => true,
+                // Not to be seen: it is made again, which harms nothing that came after it.
+                Deed::Sweep(_) => !told(&entry),
+                Deed::Resync => true,
             };
-            let end = match stands {
-                true => stood(&entry),
-                // What came later may be what stands: it is compared when that is known. Without a task it is not taken for lost.
-                false if later => {
-                    let told = matches!(entry.outcome, Outcome::Accepted(Some(_)));
-                    End::Then { duties: Duties::RECONCILE, redo: told }
-                }
-                false => lost(&entry),
-            };
+            // What came later may be what stands: that will show when PostgreSQL is looked at.
+            let end = if stands { stood(&entry) } else { lost(&entry) };
             (entry, end)
         });
         self.settle(Duty::Meili, ends.collect()).await;
     }
+}
+
+/// Whether the service said by which task it is carried out.
+fn told(entry: &Entry) -> bool {
+    matches!(entry.outcome, Outcome::Accepted(Some(_)))
 }
 
 /// The end of a write whose task has ended, and is known.

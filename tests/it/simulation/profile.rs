@@ -43,10 +43,10 @@ impl Profile {
         let mut often = |share: f64| dice.random_bool(share);
         let replicas = if often(0.5) { 2 } else { 1 };
         let explicit = often(0.25);
-        let merges = !explicit && often(0.5);
+        let tells_tasks = often(0.7);
+        let merges = !explicit && often(0.5) && (replicas == 1 || tells_tasks);
         let sweeps = !explicit && often(0.15);
         let power_loss = often(0.2);
-        let tells_tasks = often(0.7);
         // What is not promised, see the limits in the README.
         let task_loss = often(0.5) && !power_loss && (replicas == 1 || (tells_tasks && !merges));
         Self {
