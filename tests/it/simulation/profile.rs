@@ -48,7 +48,7 @@ impl Profile {
         let sweeps = !explicit && often(0.15);
         let power_loss = often(0.2);
         // What is not promised, see the limits in the README.
-        let task_loss = often(0.5) && !power_loss && (replicas == 1 || (tells_tasks && !merges));
+        let task_loss = often(0.5) && !power_loss && tells_tasks && (replicas == 1 || !merges);
         Self {
             replicas,
             explicit,
