@@ -64,10 +64,11 @@ impl DualWriteWorker {
         let mut later = vec![false; entries.len()];
         for duty in duties {
             let place = |entry: &Entry| {
-                // What believes Meilisearch waits for earlier writes too: it may turn out to have lost one of them.
+                // What is made of what stands at Meilisearch waits for earlier writes too: it may turn out to have lost
+                // one of them; or one is still to be written to PostgreSQL, and would come over the copy.
                 let merge = matches!(entry.intent.deed, Deed::Change(Action::Merge(_)));
                 let believes = merge || entry.outcome == Outcome::Unknown;
-                let after = if believes && *duty == Duty::Meili { Seq(0) } else { entry.seq };
+                let after = if believes { Seq(0) } else { entry.seq };
                 (entry.intent.id.clone(), after)
             };
             let places: Vec<(DocumentId, Seq)> = entries.iter().map(place).collect();

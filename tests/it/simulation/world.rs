@@ -94,6 +94,7 @@ pub(super) struct Line {
 /// A call that has been sent, and has not arrived.
 struct Underway<T: Send + 'static> {
     line: Line,
+    station: Station,
     effect: Option<Box<dyn FnOnce() -> T + Send>>,
 }
 
@@ -244,7 +245,7 @@ impl Line {
             self.world.travel(station).await;
             return Err(Broken);
         }
-        let mut call = Underway { line: self.clone(), effect: Some(Box::new(effect)) };
+        let mut call = Underway { line: self.clone(), station, effect: Some(Box::new(effect)) };
         if fate == Fate::Hang {
             return std::future::pending().await;
         }
@@ -297,6 +298,11 @@ impl<T: Send + 'static> Drop for Underway<T> {
         let Some(effect) = self.effect.take() else { return };
         let Ok(runtime) = Handle::try_current() else { return };
         if self.line.world.chance(0.5) {
+            return;
+        }
+        if self.station == Station::Pg {
+            // A transaction of several statements: its commit has arrived, or nothing of it will come to be.
+            effect();
             return;
         }
         let (line, time) = (self.line.clone(), self.line.world.up_to(LATE));
