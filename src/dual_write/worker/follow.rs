@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::DualWriteWorker;
 use crate::{
     backend::write::TaskState,
-    document::DocumentId,
+    document::{Document, DocumentId},
     error::Side,
     journal::{Deed, Duties, Duty, End, Entry, Outcome},
     telemetry,
@@ -29,12 +29,15 @@ impl DualWriteWorker {
         };
         self.meili.succeeded();
         let ends = entries.into_iter().zip(found).map(|(entry, found)| {
+            let holds = |fields: &Document| {
+                found.as_ref().is_some_and(|found| fields.iter().all(|(name, value)| found.get(name) == Some(value)))
+            };
             let stands = match &entry.intent.deed {
                 // With more in it if a partial update has come since.
-                Deed::Change(Action::Put(fields) | Action::Merge(fields)) => found
-                    .as_ref()
-                    .is_some_and(|found| fields.iter().all(|(name, value)| found.get(name) == Some(value))),
+                Deed::Change(Action::Put(document)) => holds(document),
                 Deed::Change(Action::Delete) => found.is_none(),
+                // Fields may have been replaced since: that they are missing says little.
+                Deed::Change(Action::Merge(fields)) => holds(fields) || !told(&entry),
                 // Not to be seen: it is made again, which harms nothing that came after it.
                 Deed::Sweep(_) => !told(&entry),
                 Deed::Resync => true,

@@ -64,7 +64,7 @@ fn simulation() {
     });
     failures.sort();
     eprintln!("{seeds} seeds: {summary:?}");
-    let some: Vec<_> = failures.iter().take(10).map(|(seed, why)| format!("CROSSFADE_SEED={seed}: {why}")).collect();
+    let some: Vec<_> = failures.iter().take(50).map(|(seed, why)| format!("CROSSFADE_SEED={seed}: {why}")).collect();
     assert!(failures.is_empty(), "{} of {seeds} seeds fail:\n{}", failures.len(), some.join("\n"));
     summary.assert_troubled(seeds);
 }
