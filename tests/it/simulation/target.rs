@@ -44,6 +44,7 @@ struct Row {
     written: Instant,
     authority: Side,
     copied_over: Option<Version>,
+    contended: bool,
 }
 
 /// A process's connection to it.
@@ -138,6 +139,7 @@ impl Row {
             written: Instant::now(),
             authority: by.authority,
             copied_over: None,
+            contended: false,
         }
     }
 }
@@ -159,12 +161,13 @@ impl State {
                     return Applied::Stale { current: stands.version };
                 }
                 let raced = stands.writer != by.writer && since(stands.written);
-                if raced && stands.authority == Side::Pg {
+                if (raced || same) && stands.authority == Side::Pg {
                     row.authority = Side::Pg;
                 }
-                swept || raced
+                swept || raced || (same && stands.contended)
             }
         };
+        row.contended = contended;
         self.rows.insert(write.id.clone(), row);
         Applied::Written { contended }
     }
