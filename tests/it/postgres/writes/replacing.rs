@@ -1,15 +1,16 @@
-//! Compare and swap: replacements, copies and touches.
+//! Compare and swap: replacements, copies, touches, and partial updates.
 
 use std::time::Duration;
 
 use crossfade::{
     backend::write::{Standing, TargetWriter},
-    document::Version,
+    document::{Document, DocumentId, Version},
     error::Side,
+    search::SearchQuery,
 };
 use serde_json::{Value, json};
 
-use super::{INDEX, OURS, Scene, THEIRS, replacement, standing, write};
+use super::{INDEX, OURS, Scene, THEIRS, fields, found, replacement, standing, write};
 
 #[tokio::test]
 async fn a_replacement_is_made_only_of_the_version_expected() {
@@ -108,4 +109,46 @@ async fn a_touch_leaves_what_stands_as_it_is_and_touches_no_index() {
         }
     };
     assert_eq!(tokio::time::timeout(Duration::from_secs(60), counting).await.unwrap(), (3, 3));
+}
+
+#[tokio::test]
+async fn partial_updates_are_merged_under_their_versions() {
+    let scene = Scene::new().await;
+    scene
+        .write(
+            OURS,
+            &[
+                write("1", 5, json!({"id": 1, "a": 1, "o": {"x": 1}})),
+                write("2", 5, Value::Null),
+                write("3", 9, json!({"id": 3})),
+                write("4", 9, Value::Null),
+                write("5", 5, Value::Null),
+            ],
+        )
+        .await;
+    let batch: Vec<(DocumentId, Version, Document)> = ["5", "1", "2", "3", "4", "new"]
+        .iter()
+        .map(|id| {
+            let version = if *id == "5" { 5 } else { 6 };
+            ((*id).into(), Version(version), fields(&json!({"id": id, "b": "red", "o": {"y": 2}})))
+        })
+        .collect();
+    let merged = scene.writer.merge(INDEX, THEIRS, &batch).await.unwrap();
+    let one = json!({"id": "1", "a": 1, "o": {"y": 2}, "b": "red"});
+    let fresh = |id: &str| json!({"id": id, "b": "red", "o": {"y": 2}});
+    let expected = [
+        Err(Version(5)),
+        Ok(fields(&one)),
+        Ok(fields(&fresh("2"))),
+        Err(Version(9)),
+        Err(Version(9)),
+        Ok(fields(&fresh("new"))),
+    ];
+    assert_eq!(merged, expected);
+    assert_eq!(scene.read("1").await, standing(6, one, Side::Pg));
+    assert_eq!(scene.read("2").await, standing(6, fresh("2"), Side::Pg));
+    assert_eq!(scene.read("3").await, standing(9, json!({"id": 3}), Side::Meili));
+    assert_eq!(scene.read("4").await, standing(9, Value::Null, Side::Meili));
+    assert_eq!(scene.read("new").await, standing(6, fresh("new"), Side::Pg));
+    assert_eq!(found(&scene.index, &SearchQuery::new("red")).await, ["1", "2", "new"]);
 }
