@@ -213,7 +213,7 @@ impl Variant {
     ) -> Self {
         let file = folder.join(format!("{name}.db"));
         let journal = Arc::new(SqliteJournal::open(file, JournalOptions::default()).await.unwrap());
-        let plan = PlanHandle::fixed(flags.clone());
+        let plan = PlanHandle::fixed(*flags);
         let (writes, worker) = dual_write::pair(plan, journal.clone(), source, target, DualWritePolicy::default());
         let stop = CancellationToken::new();
         tokio::spawn(worker.run(stop.clone().cancelled_owned()));

@@ -45,8 +45,8 @@ pub(super) struct Shared {
     clock_is_set: OnceCell<()>,
     /// Rung when there is something new to do, once for each loop of the worker.
     pub(super) work: [Notify; 3],
-    /// Operations of the journal whose request has gone: the worker ends them.
-    orphans: Mutex<Vec<BoxFuture<'static, ()>>>,
+    /// Operations of the journal whose request has gone: the worker ends them. `None` once the worker has gone too.
+    orphans: Mutex<Option<Vec<BoxFuture<'static, ()>>>>,
     pub(super) orphaned: Notify,
     waiting: Mutex<BTreeMap<Seq, oneshot::Sender<()>>>,
     /// Writes that were journaled, and how many of them are known to owe Meilisearch nothing.
@@ -77,7 +77,7 @@ impl DualWrites {
             repairer: Writer(rand::random()),
             clock_is_set: OnceCell::new(),
             work: Default::default(),
-            orphans: Mutex::default(),
+            orphans: Mutex::new(Some(Vec::new())),
             orphaned: Notify::new(),
             waiting: Mutex::default(),
             // The journal may hold something from before the start: it is looked at before anything passes by.
@@ -171,14 +171,24 @@ impl Shared {
         }
     }
 
-    /// Leaves something to the worker that must be brought to its end.
+    /// Leaves something to the worker that must be brought to its end. Without a worker it is given up, and the journal finds
+    /// out after a restart: what nobody polls might have its turn there for good.
     pub(super) fn leave(&self, operation: BoxFuture<'static, ()>) {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
-        self.orphaned.notify_one();
+        if let Some(orphans) = &mut *self.orphans.lock().unwrap_or_else(PoisonError::into_inner) {
+            orphans.push(operation);
+            self.orphaned.notify_one();
+        }
     }
 
     pub(super) fn take_orphans(&self) -> Vec<BoxFuture<'static, ()>> {
-        std::mem::take(&mut *self.orphans.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        orphans.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Nobody ends orphans any more.
+    pub(super) fn abandon_orphans(&self) {
+        let orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(orphans);
     }
 
     /// Told when the other side stands.

@@ -33,6 +33,9 @@ use crate::{
 
 /// Where intents are kept. One process, or several over one database; every method may be called concurrently.
 ///
+/// Calls may do each other's work, so that whoever waits for one polls it until it ends, or drops it: one that is kept
+/// without being polled may hold up all others.
+///
 /// # What an implementation promises
 ///
 /// - What [`append`](Self::append) returned `Ok` for survives a crash of the process and of the machine. It is all or

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     select,
-    time::{Duration, Instant, sleep_until},
+    time::{Duration, Instant, sleep},
 };
 
 use super::DualWriteWorker;
@@ -19,27 +19,35 @@ const LOOK_SOON: Duration = Duration::from_millis(50);
 
 impl DualWriteWorker {
     pub(super) async fn chores(&self) {
+        tokio::join!(self.end_orphans(), self.look_regularly());
+    }
+
+    /// Brings to their end what requests have left. Nothing else is waited for in between: an operation may have its turn at
+    /// the journal, and nobody else has one as long as it is not polled.
+    async fn end_orphans(&self) {
         let mut orphans = FuturesUnordered::new();
-        let mut look_at = Instant::now();
-        let mut shown: Option<Instant> = None;
         loop {
             orphans.extend(self.shared.take_orphans());
             select! {
                 biased;
                 () = self.shared.orphaned.notified() => {}
                 Some(()) = orphans.next(), if !orphans.is_empty() => self.shared.ring(),
-                () = sleep_until(look_at) => {
-                    let began = Instant::now();
-                    self.record_suspects().await;
-                    let show = shown.is_none_or(|shown| shown.elapsed() >= LOOK_EVERY);
-                    if show {
-                        shown = Some(Instant::now());
-                    }
-                    self.inspect(show).await;
-                    // A long journal takes its time to count: it is looked at less often.
-                    look_at = Instant::now() + (began.elapsed() * 20).max(LOOK_SOON);
-                }
             }
+        }
+    }
+
+    async fn look_regularly(&self) {
+        let mut shown: Option<Instant> = None;
+        loop {
+            let began = Instant::now();
+            self.record_suspects().await;
+            let show = shown.is_none_or(|shown| shown.elapsed() >= LOOK_EVERY);
+            if show {
+                shown = Some(Instant::now());
+            }
+            self.inspect(show).await;
+            // A long journal takes its time to count: it is looked at less often.
+            sleep((began.elapsed() * 20).max(LOOK_SOON)).await;
         }
     }
 

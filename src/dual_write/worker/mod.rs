@@ -121,4 +121,10 @@ impl DualWriteWorker {
     }
 }
 
+impl Drop for DualWriteWorker {
+    fn drop(&mut self) {
+        self.shared.abandon_orphans();
+    }
+}
+
 opaque_debug!(DualWriteWorker);

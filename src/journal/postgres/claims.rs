@@ -4,7 +4,7 @@
 //! query, and one that is dropped half-way has claimed nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Claims(Mutex<State>);
 struct State {
     /// Epochs, by shard.
     held: HashMap<i16, i64>,
+    /// Shards that are given back as soon as nothing of them is claimed.
+    leaving: HashSet<i16>,
     claimed: HashMap<(Duty, i64), Claimed>,
 }
 
@@ -83,19 +85,45 @@ impl Claims {
 
     /// What the table says we hold.
     pub(super) fn hold(&self, held: impl IntoIterator<Item = (i16, i64)>) {
-        self.locked().held = held.into_iter().collect();
+        let mut state = self.locked();
+        state.held = held.into_iter().collect();
+        let State { held, leaving, .. } = &mut *state;
+        leaving.retain(|shard| held.contains_key(shard));
     }
 
-    /// Gives back shards beyond `share` in which nothing is claimed. From now on nothing of theirs is given out.
+    /// Chooses the shards beyond `share`, and gives back those of them in which nothing is claimed: from now on nothing of
+    /// theirs is given out. The others follow when their claims have ended; where work never ceases, one that waited for a
+    /// shard to be idle by itself would wait forever.
     pub(super) fn give_back(&self, share: usize) -> Vec<i16> {
         let mut state = self.locked();
-        let excess = state.held.len().saturating_sub(share);
-        let busy = |shard: &i16| state.claimed.values().any(|claimed| claimed.shard == *shard && state.holds(claimed));
-        let idle: Vec<i16> = state.held.keys().copied().filter(|shard| !busy(shard)).take(excess).collect();
+        let busy = state.busy_shards(|_| true);
+        let mut excess: Vec<i16> = state.held.keys().copied().collect();
+        // Idle ones first, then those that have begun to leave.
+        excess.sort_by_key(|shard| (busy.contains(shard), !state.leaving.contains(shard)));
+        excess.truncate(state.held.len().saturating_sub(share));
+        let (leaving, idle): (Vec<i16>, Vec<i16>) = excess.into_iter().partition(|shard| busy.contains(shard));
+        state.leaving = leaving.into_iter().collect();
         for shard in &idle {
             state.held.remove(shard);
         }
         idle
+    }
+
+    /// Whether a shard that was to be given back now can be.
+    pub(super) fn may_leave(&self) -> bool {
+        let state = self.locked();
+        !state.leaving.is_empty() && !state.leaving.is_subset(&state.busy_shards(|_| true))
+    }
+
+    /// Shards of which nothing is given out for a duty, because they are to be given back. For PostgreSQL, which is quick, they
+    /// go on until the claims that may wait for Meilisearch have ended.
+    pub(super) fn closed(&self, duty: Duty) -> Vec<i16> {
+        let state = self.locked();
+        if duty != Duty::Pg || state.leaving.is_empty() {
+            return state.leaving.iter().copied().collect();
+        }
+        let busy = state.busy_shards(|duty| duty != Duty::Pg);
+        state.leaving.difference(&busy).copied().collect()
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -104,6 +132,12 @@ impl Claims {
 }
 
 impl State {
+    /// Shards in which something is claimed for one of these duties.
+    fn busy_shards(&self, of: impl Fn(Duty) -> bool) -> HashSet<i16> {
+        let claimed = self.claimed.iter().filter(|((duty, _), claimed)| of(*duty) && self.holds(claimed));
+        claimed.map(|(_, claimed)| claimed.shard).collect()
+    }
+
     fn holds(&self, claimed: &Claimed) -> bool {
         self.held.get(&claimed.shard) == Some(&claimed.epoch)
     }

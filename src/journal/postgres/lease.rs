@@ -37,7 +37,9 @@ impl PostgresJournal {
         let lease = self.shared.options.lease;
         let mut state = self.lease.0.lock().await;
         let now = Instant::now();
-        if let Some(renewed) = state.renewed.filter(|renewed| now.duration_since(*renewed) < lease / 8) {
+        let recently = |renewed: &Instant| now.duration_since(*renewed) < lease / 8;
+        // Somebody waits for what can be given back, and its entries wait with them.
+        if let Some(renewed) = state.renewed.filter(|renewed| recently(renewed) && !self.claims.may_leave()) {
             return Ok(renewed);
         }
         let share = within(WORK_DEADLINE, RENEWING, self.renew_now(state.share)).await?;

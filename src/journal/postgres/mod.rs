@@ -21,6 +21,10 @@
 //! its shards after the lease. With less than a quarter of the lease left, nothing is given out. What a
 //! former holder settles is told by its epoch, changes nothing, and fails with [`Fenced`](super::JournalErrorKind::Fenced).
 //!
+//! When another process joins, the others give back what they hold beyond the share that is fair from then on: no new
+//! entries of those shards are given out, and once the claims of a shard have ended it is free. Its entries wait until then,
+//! and for PostgreSQL from when nothing that may wait for Meilisearch is claimed of it any more.
+//!
 //! A [`settle`](Journal::settle) that failed otherwise has to be repeated: its claims stand, as nobody knows whether it was
 //! carried out. Doing it twice harms nothing.
 //!

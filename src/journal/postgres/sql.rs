@@ -200,14 +200,16 @@ pub(super) const DISPOSE: &str = "
         FROM gone WHERE $5 ORDER BY seq)
     SELECT count(*) FROM gone";
 
-/// $1 process, $2 limit, $3 lanes of which entries are claimed already.
+/// $1 process, $2 limit, $3 lanes of which entries are claimed already, $4 shards that are to be given back.
 ///
 /// `ripe` comes by itself, lest the planner look for it along all that is ready, in the order of the places.
 ///
 /// A sweep has to wait for older entries of its index, in whatever shard; later ones for a sweep with this duty, if it is
 /// `pg`.
 const CLAIM: &str = "
-    WITH held AS MATERIALIZED (SELECT shard, epoch, orphaned_at FROM journal_shards WHERE holder = $1),
+    WITH held AS MATERIALIZED (
+        SELECT shard, epoch, orphaned_at FROM journal_shards
+        WHERE holder = $1 AND shard <> ALL ($4::smallint[])),
     swept AS MATERIALIZED (
         SELECT index_uid, min(seq) AS seq FROM journal_entries
         WHERE shard = 64 AND (duties & 2) <> 0 AND {bit} = 2 GROUP BY index_uid),

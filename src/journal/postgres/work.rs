@@ -54,6 +54,7 @@ impl PostgresJournal {
             .bind(self.shared.process)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(busy.lanes)
+            .bind(self.claims.closed(duty))
             .fetch_all(pool);
         let found: Vec<Found> = within(WORK_DEADLINE, CLAIMING, search).await.map_err(Failure::told)?;
         let mut next = None;

@@ -71,6 +71,22 @@ async fn a_sorted_list_leaves_out_what_has_the_field_but_no_value() {
 }
 
 #[tokio::test]
+async fn a_filter_that_says_nothing_deletes_nothing() {
+    let meili = Meili::start().await.unwrap();
+    let index = meili.index("unsaid", &json!({}), &documents(&["a"])).await.unwrap();
+    for filter in [json!(""), json!(" "), json!([]), json!([[]]), json!([""])] {
+        let body = json!({ "filter": filter });
+        let call = meili.client().call(Method::POST, &format!("/indexes/{index}/documents/delete"), Some(&body));
+        let reply = meili.client().send(call).await.unwrap();
+        let said = (reply.status, reply.json()["message"].clone(), reply.json()["code"].clone());
+        let refused = (400, json!("Sending an empty filter is forbidden."), json!("invalid_document_filter"));
+        assert_eq!(said, refused, "{filter}");
+    }
+    assert_eq!(ids(&meili, &index).await, ["a"]);
+    meili.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn refusals_name_the_place_and_the_reason() {
     let meili = Meili::start().await.unwrap();
     let settings = json!({ "filterableAttributes": ["n", "a"], "sortableAttributes": ["n", "a"] });

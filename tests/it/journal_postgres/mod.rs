@@ -2,6 +2,7 @@
 
 mod conformance;
 mod faults;
+mod hand_over;
 mod measure;
 mod replicas;
 mod sharing;

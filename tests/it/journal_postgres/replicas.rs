@@ -2,25 +2,39 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crossfade::journal::{Duties, Duty, End, Journal, JournalErrorKind, Outcome, Settled};
+use crossfade::journal::{Duties, Duty, End, Journal, JournalErrorKind, Outcome, Settled, postgres::PostgresJournal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LEASE, claim, claim_until, done, mark, migrated, number, open, outside, put, puts, resolve, seqs, sweep};
+
+/// Waits until both hold shards.
+async fn share(url: &str, one: &PostgresJournal, two: &PostgresJournal) {
+    let look = outside(url).await;
+    let shared = async {
+        while number(&look, "SELECT count(DISTINCT holder) FROM journal_shards WHERE holder IS NOT NULL").await < 2 {
+            claim(one, Duty::Pg).await;
+            claim(two, Duty::Pg).await;
+        }
+    };
+    timeout(Duration::from_secs(20), shared).await.expect("they share");
+}
 
 #[tokio::test]
 async fn two_workers_share_the_work_and_no_entry_is_given_out_twice() {
     let database = migrated().await;
     let (one, two) = (open(database.url()).await, open(database.url()).await);
+    share(database.url(), &one, &two).await;
     let all = one.append(&puts(300), Outcome::Accepted(None)).await.unwrap();
-    // Each comes to its share once both are known.
     let (mut mine, mut yours) = (Vec::new(), Vec::new());
     let both = async {
-        while mine.len() + yours.len() < all.len() || yours.is_empty() || mine.is_empty() {
-            mine.extend(one.claim(Duty::Pg, 5).await.unwrap().entries);
-            yours.extend(two.claim(Duty::Pg, 5).await.unwrap().entries);
+        while mine.len() + yours.len() < all.len() {
+            let (one, two) = tokio::join!(one.claim(Duty::Pg, 5), two.claim(Duty::Pg, 5));
+            mine.extend(one.unwrap().entries);
+            yours.extend(two.unwrap().entries);
         }
     };
     timeout(Duration::from_secs(20), both).await.expect("both work");
+    assert!(!mine.is_empty() && !yours.is_empty());
     let once: BTreeSet<_> = mine.iter().chain(&yours).map(|entry| entry.seq).collect();
     assert_eq!((once.len(), mine.len() + yours.len()), (all.len(), all.len()));
 
@@ -148,15 +162,7 @@ async fn what_a_living_process_is_asking_stays_so_however_long_it_takes() {
 async fn a_sweep_waits_for_older_entries_in_the_shards_of_others() {
     let database = migrated().await;
     let (one, two) = (open(database.url()).await, open(database.url()).await);
-    // Both hold shards.
-    let look = outside(database.url()).await;
-    let shared = async {
-        while number(&look, "SELECT count(DISTINCT holder) FROM journal_shards WHERE holder IS NOT NULL").await < 2 {
-            claim(&one, Duty::Pg).await;
-            claim(&two, Duty::Pg).await;
-        }
-    };
-    timeout(Duration::from_secs(20), shared).await.expect("they share");
+    share(database.url(), &one, &two).await;
     let older = one.append(&puts(40), Outcome::Accepted(None)).await.unwrap();
     let asked = one.append(&[put("asked", 1)], Outcome::Asked).await.unwrap();
     let swept = one.append(&[sweep(1_000)], Outcome::Accepted(None)).await.unwrap();

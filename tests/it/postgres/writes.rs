@@ -2,6 +2,7 @@
 
 mod failures;
 mod races;
+mod replacing;
 mod sweeps;
 
 use std::{sync::Arc, time::Duration};
@@ -208,110 +209,4 @@ async fn a_large_batch_is_cut_into_statements_of_one_transaction() {
     let failure = scene.writer.write(INDEX, OURS, &batch).await.unwrap_err();
     assert_eq!(failure.kind(), crossfade::error::BackendErrorKind::Rejected, "{failure}");
     assert_eq!(scene.read("l1").await.unwrap().version, Version(1));
-}
-
-#[tokio::test]
-async fn partial_updates_are_merged_under_their_versions() {
-    let scene = Scene::new().await;
-    scene
-        .write(
-            OURS,
-            &[
-                write("1", 5, json!({"id": 1, "a": 1, "o": {"x": 1}})),
-                write("2", 5, Value::Null),
-                write("3", 9, json!({"id": 3})),
-                write("4", 9, Value::Null),
-                write("5", 5, Value::Null),
-            ],
-        )
-        .await;
-    let batch: Vec<(DocumentId, Version, Document)> = ["5", "1", "2", "3", "4", "new"]
-        .iter()
-        .map(|id| {
-            let version = if *id == "5" { 5 } else { 6 };
-            ((*id).into(), Version(version), fields(&json!({"id": id, "b": "red", "o": {"y": 2}})))
-        })
-        .collect();
-    let merged = scene.writer.merge(INDEX, THEIRS, &batch).await.unwrap();
-    let one = json!({"id": "1", "a": 1, "o": {"y": 2}, "b": "red"});
-    let fresh = |id: &str| json!({"id": id, "b": "red", "o": {"y": 2}});
-    let expected = [
-        Err(Version(5)),
-        Ok(fields(&one)),
-        Ok(fields(&fresh("2"))),
-        Err(Version(9)),
-        Err(Version(9)),
-        Ok(fields(&fresh("new"))),
-    ];
-    assert_eq!(merged, expected);
-    assert_eq!(scene.read("1").await, standing(6, one, Side::Pg));
-    assert_eq!(scene.read("2").await, standing(6, fresh("2"), Side::Pg));
-    assert_eq!(scene.read("3").await, standing(9, json!({"id": 3}), Side::Meili));
-    assert_eq!(scene.read("4").await, standing(9, Value::Null, Side::Meili));
-    assert_eq!(scene.read("new").await, standing(6, fresh("new"), Side::Pg));
-    assert_eq!(found(&scene.index, &SearchQuery::new("red")).await, ["1", "2", "new"]);
-}
-
-#[tokio::test]
-async fn a_replacement_is_made_only_of_the_version_expected() {
-    let scene = Scene::new().await;
-    let batch = ["1", "2", "3", "4"].map(|id| write(id, 5, json!({"id": id})));
-    scene.write(OURS, &batch).await;
-    scene.write(OURS, &[write("4", 5, Value::Null)]).await;
-    let new = |version| Some((version, json!({"new": true})));
-    let replaced = [
-        replacement("9", Some(5), new(6)),
-        replacement("1", Some(4), new(6)),
-        // Under compare and swap even an older version may follow.
-        replacement("2", Some(5), new(3)),
-        replacement("3", None, new(6)),
-        replacement("4", None, new(6)),
-        replacement("8", None, new(6)),
-        replacement("7", None, None),
-        replacement("6", Some(1), None),
-    ];
-    let done = scene.writer.replace(INDEX, THEIRS, &replaced).await.unwrap();
-    assert_eq!(done, [false, false, true, false, false, true, true, false]);
-    for (id, stands) in [
-        ("1", standing(5, json!({"id": "1"}), Side::Meili)),
-        ("2", standing(3, json!({"new": true}), Side::Pg)),
-        ("3", standing(5, json!({"id": "3"}), Side::Meili)),
-        ("4", standing(5, Value::Null, Side::Meili)),
-        ("6", None),
-        ("7", None),
-        ("8", standing(6, json!({"new": true}), Side::Pg)),
-        ("9", None),
-    ] {
-        assert_eq!(scene.read(id).await, stands, "{id}");
-    }
-    // A tombstone is replaced, and put in place, like anything else.
-    let replaced = [replacement("4", Some(5), new(7)), replacement("1", Some(5), Some((7, Value::Null)))];
-    assert_eq!(scene.writer.replace(INDEX, OURS, &replaced).await.unwrap(), [true, true]);
-    assert_eq!(scene.read("4").await, standing(7, json!({"new": true}), Side::Meili));
-    assert_eq!(scene.read("1").await, standing(7, Value::Null, Side::Meili));
-}
-
-#[tokio::test]
-async fn a_touch_leaves_all_as_it_is_and_touches_no_index() {
-    let scene = Scene::new().await;
-    let batch: Vec<_> = (0..3).map(|n| write(&n.to_string(), 5, json!({"id": n, "t": "red", "n": n}))).collect();
-    scene.write(THEIRS, &batch).await;
-    let touches: Vec<_> = (0..3).map(|n| replacement(&n.to_string(), Some(5), None)).collect();
-    // A writer of its own, whose connections end with it: the server counts then.
-    let toucher = scene.ground.options().writer();
-    assert_eq!(toucher.replace(INDEX, OURS, &touches).await.unwrap(), [true; 3]);
-    drop(toucher);
-    assert_eq!(scene.read("2").await, standing(5, json!({"id": 2, "t": "red", "n": 2}), Side::Pg));
-    let mut connection = scene.ground.psql().await;
-    let counting = async {
-        let counts = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'search_documents'";
-        loop {
-            let (updated, hot): (i64, i64) = sqlx::query_as(counts).fetch_one(&mut connection).await.unwrap();
-            if updated >= 3 {
-                return (updated, hot);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    assert_eq!(tokio::time::timeout(Duration::from_secs(60), counting).await.unwrap(), (3, 3));
 }

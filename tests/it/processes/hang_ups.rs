@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crossfade::journal::sqlite::SqliteJournal;
-use futures_util::{StreamExt as _, stream};
+use crossfade::journal::{Journal as _, sqlite::SqliteJournal};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use http::Method;
 use metrics_util::debugging::DebuggingRecorder;
 use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
-    bad_input::counted,
+    bad_input::{Sent, counted, send},
     service::{OPTIONS, Service},
     until,
     world::World,
@@ -104,4 +105,44 @@ fn nor_where_postgres_decides() {
     let recorder = on_this_thread(hang_up("target_primary"));
     let unknown = counted(&recorder, "search_dual_write_unknown_total", "pg");
     assert!(unknown > 0, "nobody hung up while PostgreSQL was asked");
+}
+
+/// Of those who write at the same time one does the work of the journal for all; here it is one that hangs up.
+async fn hang_up_with_the_turn(with_worker: bool) {
+    let world = World::new(false).await;
+    let journal = Arc::new(SqliteJournal::open(world.journal(), OPTIONS).await.unwrap());
+    let service = Service::new(&world.config("dual"), journal.clone());
+    let (router, path) = (service.router.clone(), format!("/indexes/{}/documents", world.index));
+    let write = |id: &str| Sent::json(Method::POST, &path, &json!([{ "id": id, "title": id }]));
+    assert_eq!(send(&router, world.meili.key(), write("a")).await.status, 202);
+    until("the journal is empty", async || journal.status().await.unwrap().pending == 0).await;
+    let service = if with_worker {
+        Some(service)
+    } else {
+        service.end().await;
+        None
+    };
+
+    let mut leaving = Box::pin(send(&router, world.meili.key(), write("b")));
+    assert!((&mut leaving).now_or_never().is_none());
+    // Time for the worker to come to wait for it.
+    sleep(Duration::from_millis(300)).await;
+    drop(leaving);
+    let status = timeout(Duration::from_secs(10), journal.status()).await;
+    status.expect("the journal answers").unwrap();
+    if let Some(service) = service {
+        until("the journal is empty", async || journal.status().await.unwrap().pending == 0).await;
+        world.equal().await;
+        service.end().await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_does_the_work_of_the_journal_holds_nobody_up_when_it_hangs_up() {
+    hang_up_with_the_turn(true).await;
+}
+
+#[tokio::test]
+async fn nor_when_the_worker_has_stopped() {
+    hang_up_with_the_turn(false).await;
 }

@@ -46,7 +46,6 @@ pub(super) struct Config {
 }
 
 pub(super) struct Service {
-    pub(super) plan: PlanHandle,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) router: Router,
     /// The same routes without the layer.
@@ -115,17 +114,19 @@ impl Service {
         };
         let passed = || Router::new().fallback(pass_on);
         let bare = posts().merge(passed()).with_state(forward.clone());
-        let (status, switch) = (journal.clone(), plan.clone());
+        let (status, switch) = (journal.clone(), plan);
         let status = get(async move || match status.status().await {
             Ok(status) => Json(json!(status)).into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         });
-        let switch = post(async move |Path(to): Path<String>| drop(switch.publish(flags(&to)).unwrap()));
+        let switch = post(async move |Path(to): Path<String>| {
+            let _ = switch.publish(flags(&to)).unwrap();
+        });
         let router = posts().layer(own).merge(passed().layer(whole)).with_state(forward);
         let router = router.route("/status", status).route("/plan/{to}", switch);
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker.run(stop.clone()));
-        Self { plan, journal, router, bare, stop, worker }
+        Self { journal, router, bare, stop, worker }
     }
 
     /// Takes connections on a free port; its address.

@@ -93,11 +93,16 @@ impl World {
 
     /// Both sides must hold the same; what they hold.
     pub(super) async fn equal(&self) -> BTreeMap<String, Value> {
+        self.equal_after("all").await
+    }
+
+    /// The same after `what`.
+    pub(super) async fn equal_after(&self, what: &str) -> BTreeMap<String, Value> {
         let (meili, pg) = (self.in_meili().await, self.in_pg().await);
         let ids: BTreeSet<&String> = meili.keys().chain(pg.keys()).collect();
         let shown = ids.into_iter().map(|id| (id, meili.get(id), pg.get(id)));
         let differing: Vec<_> = shown.filter(|(_, meili, pg)| meili != pg).collect();
-        assert!(differing.is_empty(), "the sides differ (id, meili, pg): {differing:?}");
+        assert!(differing.is_empty(), "after {what} the sides differ (id, meili, pg): {differing:?}");
         pg
     }
 }

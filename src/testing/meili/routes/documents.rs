@@ -134,6 +134,10 @@ pub(super) async fn delete_by_filter(
         return Err(ApiError::bad_request("missing_document_filter", "Missing field `filter`"));
     };
     let filter = read_filter(original.clone(), "invalid_document_filter")?;
+    if matches!(&filter, Filter::And(all) if all.is_empty()) {
+        // In a search it would let everything pass; nobody deletes everything by saying nothing.
+        return Err(ApiError::bad_request("invalid_document_filter", "Sending an empty filter is forbidden."));
+    }
     Ok(accept(&shared, &uid, Work::Delete(Deletion::Filter { filter, original })))
 }
 
