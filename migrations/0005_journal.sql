@@ -23,7 +23,7 @@ CREATE TABLE journal_shards (
     shard  SMALLINT PRIMARY KEY,
     holder BIGINT,
     epoch  BIGINT NOT NULL DEFAULT 0,
-    orphaned_at TIMESTAMPTZ NOT NULL DEFAULT '-infinity' -- when it was last taken from a holder that had died
+    orphaned_at TIMESTAMPTZ NOT NULL DEFAULT '-infinity' -- when the last holder that died stopped working
 );
 INSERT INTO journal_shards (shard) SELECT generate_series(0, 64);
 

@@ -33,14 +33,16 @@ pub(super) const RELEASE: &str = "UPDATE journal_shards SET holder = NULL WHERE 
 pub(super) const TAKE: &str = "
     WITH workers AS MATERIALIZED (SELECT process FROM journal_processes WHERE works_until >= clock_timestamp()),
     free AS MATERIALIZED (
-        SELECT s.shard, s.holder IS NOT NULL AS orphaned FROM journal_shards s
+        SELECT s.shard, s.holder IS NOT NULL AS orphaned,
+            (SELECT works_until FROM journal_processes WHERE process = s.holder) AS since
+        FROM journal_shards s
         WHERE s.holder IS NULL OR s.holder NOT IN (SELECT process FROM workers)
         ORDER BY random()
         LIMIT greatest(0, (SELECT ceil(65.0 / greatest(1, count(*))) FROM workers)::bigint
             - (SELECT count(*) FROM journal_shards WHERE holder = $1))
         FOR UPDATE OF s SKIP LOCKED)
     UPDATE journal_shards s SET holder = $1, epoch = s.epoch + 1,
-        orphaned_at = CASE WHEN free.orphaned THEN clock_timestamp() ELSE s.orphaned_at END
+        orphaned_at = CASE WHEN free.orphaned THEN coalesce(free.since, clock_timestamp()) ELSE s.orphaned_at END
     FROM free WHERE s.shard = free.shard RETURNING s.shard, free.orphaned";
 
 /// What the dead were sending may still arrive: what they left to be reconciled waits. $1 shards, $2 seconds of limbo.
