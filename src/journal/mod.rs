@@ -73,7 +73,7 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Which of these documents have an entry later than the one given (`Seq(0)`: any) with this duty, or still
     /// [`Asked`](Outcome::Asked). For [`Duty::Meili`] only entries count that Meilisearch decides: the others are sent by the
-    /// worker, in their order.
+    /// worker, in their order. For [`Duty::Reconcile`] only [`Accepted`](Outcome::Accepted) ones count.
     fn open_after<'a>(
         &'a self,
         duty: Duty,

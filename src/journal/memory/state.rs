@@ -152,7 +152,11 @@ impl State {
     pub(super) fn open_after(&self, duty: Duty, index: &str, ids: &[(DocumentId, Seq)]) -> Vec<bool> {
         let open = |seq: &Seq| {
             self.slots.get(seq).is_some_and(|slot| {
-                let counts = duty != Duty::Meili || slot.intent.authority == Side::Meili;
+                let counts = match duty {
+                    Duty::Meili => slot.intent.authority == Side::Meili,
+                    Duty::Pg => true,
+                    Duty::Reconcile => matches!(slot.outcome, Outcome::Accepted(_)),
+                };
                 counts && (slot.duties.has(duty) || slot.outcome == Outcome::Asked)
             })
         };
