@@ -60,7 +60,8 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Takes up to `limit` entries that have this duty, are due, and are not claimed for it already, oldest first.
     ///
-    /// - An entry is given out for [`Duty::Reconcile`] only when it has no other duty.
+    /// - An entry is given out for [`Duty::Reconcile`] only when it has no other duty, and together with all entries of its
+    ///   document of which that is true: they are decided at once, when the last of them is due; `limit` does not part them.
     /// - While an entry of a document is claimed for a duty, later ones of the same document are not given out for that
     ///   duty by another call; one call may give out several, in their order.
     /// - A [sweep](Deed::Sweep) is given out alone, and only when no older entry of its index has the duty, nor one that is still

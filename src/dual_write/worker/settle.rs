@@ -64,11 +64,6 @@ impl DualWriteWorker {
         let mut later = vec![false; entries.len()];
         for duty in duties {
             let place = |entry: &Entry| {
-                if *duty == Duty::Reconcile {
-                    // What was lost is made again first, whatever has come since.
-                    let after = if entry.redo { Seq(i64::MAX) } else { entry.seq };
-                    return (entry.intent.id.clone(), after);
-                }
                 // What is made of what stands at Meilisearch waits for earlier writes too: it may turn out to have lost
                 // one of them; or one is still to be written to PostgreSQL, and would come over the copy.
                 let merge = matches!(entry.intent.deed, Deed::Change(Action::Merge(_)));

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    super::{Claim, Deed, Duty, Entry, Outcome, Seq},
+    super::{Claim, Deed, Duties, Duty, Entry, Outcome, Seq},
     state::{Lane, Slot, State},
 };
 
@@ -16,6 +16,7 @@ impl State {
         let mut claim = Claim { entries: Vec::new(), next: self.next_due(duty, &taken, now) };
         // Indexes in which an older entry has the duty or is being asked, and those in which a sweep has it.
         let (mut older, mut swept) = (BTreeSet::<Arc<str>>::new(), BTreeSet::<Arc<str>>::new());
+        let mut given = BTreeSet::<Lane>::new();
         for (seq, slot) in &self.slots {
             if claim.entries.len() >= limit {
                 break;
@@ -41,20 +42,43 @@ impl State {
                 claim.next = Some(Duration::ZERO);
                 break;
             }
-            claim.entries.push(Entry {
-                seq: *seq,
-                intent: slot.intent.clone(),
-                outcome: slot.outcome,
-                redo: slot.redo,
-                attempts: self.attempts(duty, *seq),
-                age: Self::age(slot, now),
-            });
+            if duty == Duty::Reconcile {
+                if given.insert(lane(slot)) {
+                    claim.entries.extend(self.together(slot, now));
+                }
+                continue;
+            }
+            claim.entries.push(self.entry(duty, *seq, slot, now));
             if sweep {
                 break;
             }
         }
+        claim.entries.sort_by_key(|entry| entry.seq);
         self.claimed.entry(duty).or_default().extend(claim.entries.iter().map(|entry| entry.seq));
         claim
+    }
+
+    /// All that is to be reconciled of a document, if all of it is due.
+    fn together(&self, slot: &Slot, now: Instant) -> Vec<Entry> {
+        let (duty, only) = (Duty::Reconcile, Duties::RECONCILE);
+        let lane = self.lanes.get(&lane(slot)).into_iter().flatten();
+        let entries = lane.filter_map(|seq| Some((*seq, self.slots.get(seq)?))).filter(|(_, slot)| slot.duties == only);
+        let entries: Vec<(Seq, &Slot)> = entries.collect();
+        match entries.iter().all(|(seq, slot)| self.ready(duty, *seq, slot, now)) {
+            true => entries.into_iter().map(|(seq, slot)| self.entry(duty, seq, slot, now)).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    fn entry(&self, duty: Duty, seq: Seq, slot: &Slot, now: Instant) -> Entry {
+        Entry {
+            seq,
+            intent: slot.intent.clone(),
+            outcome: slot.outcome,
+            redo: slot.redo,
+            attempts: self.attempts(duty, seq),
+            age: Self::age(slot, now),
+        }
     }
 
     /// Whether nothing but other entries stands in its way.

@@ -27,7 +27,7 @@ pub(super) type Lane = (Arc<str>, DocumentId);
 pub(super) struct State {
     pub(super) options: JournalOptions,
     pub(super) slots: BTreeMap<Seq, Slot>,
-    lanes: BTreeMap<Lane, BTreeSet<Seq>>,
+    pub(super) lanes: BTreeMap<Lane, BTreeSet<Seq>>,
     letters: BTreeMap<Seq, DeadLetter>,
     last: i64,
     last_letter: i64,

@@ -111,7 +111,7 @@ impl DualWriteWorker {
         ends: &mut Vec<(Entry, End)>,
     ) -> Vec<Found> {
         let entries: Vec<Entry> = found.iter().map(|(case, _)| case.entry.clone()).collect();
-        let overtaken = self.has_later(&Duty::ALL, index, &entries).await;
+        let overtaken = self.has_later(&[Duty::Meili, Duty::Pg], index, &entries).await;
         let overtaken = overtaken.unwrap_or_else(|| vec![true; entries.len()]);
         let mut overtaken = overtaken.into_iter();
         let (overtaken, free) = found.into_iter().partition(|_| overtaken.next().unwrap_or(true));
