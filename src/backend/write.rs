@@ -74,8 +74,8 @@ pub trait TargetWriter: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Option<Standing>>, BackendError>>;
 
     /// Replaces what stands, or only marks it as written now, where it still is of the version expected; says where it was.
-    /// Either is by the authority given. A replacement by Meilisearch is a copy: it keeps in mind which write it has taken the
-    /// place of ([`Standing::copied_over`]), also if that was a copy itself.
+    /// Either is by the authority given. A replacement by Meilisearch of the version just above, or no higher one, is a copy:
+    /// it keeps in mind which write it has taken the place of ([`Standing::copied_over`]), also if that was a copy itself.
     fn replace<'a>(
         &'a self,
         index: &'a str,

@@ -11,7 +11,6 @@ mod reconcile;
 mod settle;
 mod sweep;
 mod target;
-mod winner;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -5,53 +5,50 @@
 //! is done again from the beginning.
 
 mod copy;
+mod decide;
 mod send;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{
-    DualWriteWorker,
-    batch::by_index,
-    winner::{only_to_be_checked, winner},
-};
+use self::decide::{Decision, decide, only_to_be_checked};
+use super::{DualWriteWorker, batch::by_index};
 use crate::{
-    backend::write::{Replacement, WrittenBy},
-    document::DocumentId,
+    backend::write::{Replacement, Standing, WrittenBy},
+    document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Duties, Duty, End, Entry, Outcome},
+    journal::{Deed, Duties, Duty, End, Entry},
     plan::WriteMode,
     telemetry,
-    write::Action,
 };
 
 /// How long what cannot be reconciled in `meili_only` waits: PostgreSQL is out of date anyway.
 const BRAKED: Duration = Duration::from_secs(5);
 
-/// The entries of one document that are to be reconciled; the last one speaks for all.
+/// All that is to be reconciled of one document, in the order of its writes.
 #[derive(Debug)]
 struct Case {
-    entry: Entry,
-    earlier: Vec<Entry>,
-    /// Partial updates that came after a write that Meilisearch has lost: they are made again with it.
-    followers: Vec<Entry>,
+    id: DocumentId,
+    entries: Vec<Entry>,
 }
 
+/// A document, and what stands of it in PostgreSQL.
+type Found = (Case, Option<Standing>);
+
 impl Case {
+    /// Of several nobody knows which was sent last.
     fn is_only_to_be_checked(&self) -> bool {
-        // Of several, nobody knows which was sent last.
-        self.earlier.is_empty() && self.followers.is_empty() && only_to_be_checked(&self.entry)
+        matches!(self.entries.as_slice(), [entry] if only_to_be_checked(entry))
     }
 
-    fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.earlier.iter().chain(&self.followers).chain([&self.entry])
+    fn newest(&self) -> &Entry {
+        // There is always one.
+        &self.entries[self.entries.len() - 1]
     }
 
     fn end(self, end: End, ends: &mut Vec<(Entry, End)>) {
-        let others = self.earlier.into_iter().chain(self.followers);
-        ends.extend(others.map(|entry| (entry, end.clone())));
-        ends.push((self.entry, end));
+        ends.extend(self.entries.into_iter().map(|entry| (entry, end.clone())));
     }
 }
 
@@ -75,13 +72,8 @@ impl DualWriteWorker {
                 continue;
             }
             for (index, entries) in by_index(claim.entries) {
-                let (cases, later) = cases(entries);
-                let later = later.into_iter().map(|entry| {
-                    let end = self.wait_for_others(entry.age);
-                    (entry, end)
-                });
-                let mut ends: Vec<_> = later.collect();
-                let cases = self.beyond_doubt(cases, &mut ends);
+                let mut ends = Vec::new();
+                let cases = self.beyond_doubt(cases(entries), &mut ends);
                 self.settle(Duty::Reconcile, ends).await;
                 self.reconcile_index(&index, cases).await;
             }
@@ -95,7 +87,7 @@ impl DualWriteWorker {
     fn beyond_doubt(&self, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) -> Vec<Case> {
         let mut certain = Vec::with_capacity(cases.len());
         for case in cases {
-            match self.in_doubt(&case.entry) {
+            match self.in_doubt(case.newest()) {
                 Some(after) => case.end(End::Retry { after, why: None, counts: false }, ends),
                 None => certain.push(case),
             }
@@ -105,52 +97,38 @@ impl DualWriteWorker {
 
     async fn reconcile_index(&self, index: &Arc<str>, cases: Vec<Case>) {
         let mut ends = Vec::new();
-        let rest = match self.check(index, cases, &mut ends).await {
-            Ok(rest) => rest,
-            Err(rest) => return self.settle(Duty::Reconcile, rest).await,
-        };
-        if !rest.is_empty() {
-            let ids: Vec<DocumentId> = rest.iter().map(|case| case.entry.intent.id.clone()).collect();
-            match self.call(Side::Pg, "reading what stands", self.shared.target.read(index, &ids)).await {
-                Ok(standing) => {
-                    self.pg.succeeded();
-                    let found = rest.into_iter().zip(standing).collect();
-                    let found = self.not_overtaken(index, found, &mut ends).await;
-                    let (mut from_meili, mut from_pg) = (Vec::new(), Vec::new());
-                    for found in found {
-                        // Put together anew, in PostgreSQL first.
-                        let again = send::must_be_made_again(&found);
-                        let (case, standing) = found;
-                        match winner(&case.entry, standing.as_ref()) {
-                            _ if again => from_pg.push((case, standing)),
-                            Side::Meili => from_meili.push((case, standing)),
-                            Side::Pg => from_pg.push((case, standing)),
-                        }
-                    }
-                    self.copy_from_meili(index, from_meili, &mut ends).await;
-                    self.copy_from_pg(index, from_pg, &mut ends).await;
+        let cases = self.check(index, cases, &mut ends).await;
+        let found = self.standing(index, cases, &mut ends).await;
+        let found = self.not_overtaken(index, found, &mut ends).await;
+        let read = self.read_source(index, found, &mut ends).await;
+        let (mut copies, mut same, mut other, mut anew) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for ((case, standing), there) in read {
+            match decide(&case.entries, standing.as_ref(), there.as_ref()) {
+                Decision::FromMeili(version) => copies.push(((case, standing), there, version)),
+                Decision::Anew(version, document) => anew.push(((case, standing), version, document)),
+                Decision::FromPg => {
+                    let stands = standing.as_ref().and_then(|standing| standing.document.as_ref());
+                    let to = if stands == there.as_ref() { &mut same } else { &mut other };
+                    to.push((case, standing));
                 }
-                Err(error) => self.put_off_cases(rest, &self.pg, &error, &mut ends),
             }
         }
+        self.copy(index, copies, &mut ends).await;
+        self.leave_as_it_is(index, same, &mut ends).await;
+        self.send_over(index, other, &mut ends).await;
+        self.make_anew(index, anew, &mut ends).await;
         self.settle(Duty::Reconcile, ends).await;
     }
 
-    /// Checks what both sides were given: unless something newer has come since, all is well.
-    async fn check(
-        &self,
-        index: &Arc<str>,
-        cases: Vec<Case>,
-        ends: &mut Vec<(Entry, End)>,
-    ) -> Result<Vec<Case>, Vec<(Entry, End)>> {
+    /// Checks what both sides were given: unless something newer has come since, all is well. Gives the others.
+    async fn check(&self, index: &Arc<str>, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) -> Vec<Case> {
         let (checked, mut rest): (Vec<_>, Vec<_>) = cases.into_iter().partition(Case::is_only_to_be_checked);
         if checked.is_empty() {
-            return Ok(rest);
+            return rest;
         }
-        let touch = |case: &Case| Replacement {
-            id: case.entry.intent.id.clone(),
-            expected: Some(case.entry.intent.version),
-            with: None,
+        let touch = |case: &Case| {
+            let expected = Some(case.newest().intent.version);
+            Replacement { id: case.id.clone(), expected, with: None }
         };
         let touches: Vec<Replacement> = checked.iter().map(touch).collect();
         match self.replace(index, Side::Pg, &touches).await {
@@ -162,13 +140,74 @@ impl DualWriteWorker {
                         rest.push(case);
                     }
                 }
-                Ok(rest)
+                rest
             }
             Err(error) => {
                 rest.extend(checked);
                 self.put_off_cases(rest, &self.pg, &error, ends);
-                Err(std::mem::take(ends))
+                Vec::new()
             }
+        }
+    }
+
+    /// What stands in PostgreSQL.
+    async fn standing(&self, index: &Arc<str>, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) -> Vec<Found> {
+        if cases.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<DocumentId> = cases.iter().map(|case| case.id.clone()).collect();
+        match self.call(Side::Pg, "reading what stands", self.shared.target.read(index, &ids)).await {
+            Ok(standing) => {
+                self.pg.succeeded();
+                cases.into_iter().zip(standing).collect()
+            }
+            Err(error) => {
+                self.put_off_cases(cases, &self.pg, &error, ends);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What stands in Meilisearch.
+    async fn read_source(
+        &self,
+        index: &Arc<str>,
+        found: Vec<Found>,
+        ends: &mut Vec<(Entry, End)>,
+    ) -> Vec<(Found, Option<Document>)> {
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<DocumentId> = found.iter().map(|(case, _)| case.id.clone()).collect();
+        match self.call(Side::Meili, "reading what stands", self.source.read(index, &ids)).await {
+            Ok(read) => {
+                self.meili.succeeded();
+                found.into_iter().zip(read).collect()
+            }
+            Err(error) => {
+                self.put_off_cases(cases_of(found), &self.meili, &error, ends);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Leaves out documents of which something else is still to be done: that says what is right, or has yet to find out.
+    async fn not_overtaken(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) -> Vec<Found> {
+        if found.is_empty() {
+            return found;
+        }
+        let newest: Vec<&Entry> = found.iter().map(|(case, _)| case.newest()).collect();
+        let overtaken = self.has_others(index, &newest).await;
+        let mut overtaken = overtaken.unwrap_or_else(|| vec![true; found.len()]).into_iter();
+        let (overtaken, free) = found.into_iter().partition(|_| overtaken.next().unwrap_or(true));
+        self.soon(cases_of(overtaken), ends);
+        free
+    }
+
+    fn soon(&self, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) {
+        for case in cases {
+            let end = self.wait_for_others(case.newest().age);
+            case.end(end, ends);
         }
     }
 
@@ -200,46 +239,23 @@ impl DualWriteWorker {
         }
         telemetry::dual_write_retried(error.side(), cases.len() as u64);
         for case in cases {
-            let end = self.again(health, &case.entry, error, false);
+            let end = self.again(health, case.newest(), error, false);
             case.end(end, ends);
         }
     }
 }
 
-/// The cases of one index, and entries that must wait.
-///
-/// Of one document the last entry speaks for all, unless Meilisearch has lost an earlier one: that is made again first, and
-/// what came after it waits. A whole document that was accepted later makes up for what was lost before.
-fn cases(entries: Vec<Entry>) -> (Vec<Case>, Vec<Entry>) {
-    let mut cases: BTreeMap<DocumentId, Case> = BTreeMap::new();
-    let mut later = Vec::new();
+/// The cases of one index.
+fn cases(entries: Vec<Entry>) -> Vec<Case> {
+    let mut cases: BTreeMap<DocumentId, Vec<Entry>> = BTreeMap::new();
     for entry in entries {
-        match cases.get_mut(&entry.intent.id) {
-            None => {
-                let case = Case { entry, earlier: Vec::new(), followers: Vec::new() };
-                cases.insert(case.entry.intent.id.clone(), case);
-            }
-            Some(case) if case.entry.redo && is_merge(&entry) => case.followers.push(entry),
-            Some(case) if case.entry.redo && !is_whole(&entry) => later.push(entry),
-            Some(case) => {
-                case.earlier.append(&mut case.followers);
-                case.earlier.push(std::mem::replace(&mut case.entry, entry));
-            }
-        }
+        cases.entry(entry.intent.id.clone()).or_default().push(entry);
     }
-    (cases.into_values().collect(), later)
+    cases.into_iter().map(|(id, entries)| Case { id, entries }).collect()
 }
 
-/// Whether it says all there is to say about the document.
-fn is_whole(entry: &Entry) -> bool {
-    let whole = matches!(&entry.intent.deed, Deed::Change(Action::Put(_) | Action::Delete));
-    whole && matches!(entry.outcome, Outcome::Accepted(_))
-}
-
-/// Whether it changes fields, and was accepted.
-fn is_merge(entry: &Entry) -> bool {
-    let merge = matches!(&entry.intent.deed, Deed::Change(Action::Merge(_)));
-    merge && matches!(entry.outcome, Outcome::Accepted(_))
+fn cases_of(found: Vec<Found>) -> Vec<Case> {
+    found.into_iter().map(|(case, _)| case).collect()
 }
 
 /// In `meili_only` Meilisearch is not written from what stands in PostgreSQL, which misses writes; what Meilisearch has lost

@@ -9,9 +9,8 @@ use super::DualWriteWorker;
 use crate::{
     document::DocumentId,
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Duty, End, Entry, JournalErrorKind, Outcome, Seq, Settled},
+    journal::{Duty, End, Entry, JournalErrorKind, Seq, Settled},
     telemetry,
-    write::Action,
 };
 
 /// The longest an entry waits for others before it is looked at again.
@@ -59,28 +58,21 @@ impl DualWriteWorker {
         End::Retry { after, why: None, counts: false }
     }
 
-    /// Which entries have later ones of their document with one of these duties; `None` if the journal does not say.
-    pub(super) async fn has_later(&self, duties: &[Duty], index: &str, entries: &[Entry]) -> Option<Vec<bool>> {
-        let mut later = vec![false; entries.len()];
-        for duty in duties {
-            let place = |entry: &Entry| {
-                // What is made of what stands at Meilisearch waits for earlier writes too: it may turn out to have lost
-                // one of them; or one is still to be written to PostgreSQL, and would come over the copy.
-                let merge = matches!(entry.intent.deed, Deed::Change(Action::Merge(_)));
-                let believes = merge || entry.outcome == Outcome::Unknown;
-                let after = if believes { Seq(0) } else { entry.seq };
-                (entry.intent.id.clone(), after)
-            };
-            let places: Vec<(DocumentId, Seq)> = entries.iter().map(place).collect();
-            match self.shared.journal.open_after(*duty, index, &places).await {
-                Ok(open) => later.iter_mut().zip(open).for_each(|(later, open)| *later |= open),
+    /// Of which documents something else is still to be done on a side; `None` if the journal does not say.
+    pub(super) async fn has_others(&self, index: &str, newest: &[&Entry]) -> Option<Vec<bool>> {
+        // Earlier writes count too: one may turn out to be lost, or is still to be written and would come over a copy.
+        let places: Vec<(DocumentId, Seq)> = newest.iter().map(|entry| (entry.intent.id.clone(), Seq(0))).collect();
+        let mut others = vec![false; newest.len()];
+        for duty in [Duty::Meili, Duty::Pg] {
+            match self.shared.journal.open_after(duty, index, &places).await {
+                Ok(open) => others.iter_mut().zip(open).for_each(|(others, open)| *others |= open),
                 Err(error) => {
                     telemetry::journal_failed(error.kind().as_str());
                     return None;
                 }
             }
         }
-        Some(later)
+        Some(others)
     }
 
     /// Calls a side, within the time a call may take; a panic is a failure like others.

@@ -208,7 +208,8 @@ impl State {
 
     fn overwrite(&mut self, by: WrittenBy, id: &DocumentId, version: Version, document: Option<Document>) {
         let over = self.rows.get(id).map(|row| row.copied_over.unwrap_or(row.version));
-        let copied_over = over.filter(|_| by.authority == Side::Meili);
+        let copy = by.authority == Side::Meili && self.rows.get(id).is_some_and(|row| version.0 - 1 <= row.version.0);
+        let copied_over = over.filter(|_| copy);
         self.rows.insert(id.clone(), Row { version, document, copied_over, ..Row::by(by) });
     }
 }

@@ -80,10 +80,11 @@ pub(super) const WRITE: &str = overwrite!(
     " WHERE d.version < excluded.version OR (d.version = excluded.version AND (excluded.deleted OR NOT d.deleted))"
 );
 
-/// For rows that this transaction has locked, and knows. By the authority of Meilisearch it is a copy.
+/// For rows that this transaction has locked, and knows. By the authority of Meilisearch, and hardly newer, it is a copy.
 pub(super) const OVERWRITE: &str = overwrite!(
     "excluded.authority",
-    "CASE WHEN excluded.authority = 'meili' THEN COALESCE(d.copied_over, d.version) END",
+    "CASE WHEN excluded.authority = 'meili' AND excluded.version - 1 <= d.version
+        THEN COALESCE(d.copied_over, d.version) END",
     ""
 );
 

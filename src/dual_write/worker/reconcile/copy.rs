@@ -2,57 +2,48 @@
 
 use std::sync::Arc;
 
-use super::{super::DualWriteWorker, Case};
+use super::{Case, Found, cases_of, decide::above};
 use crate::{
     backend::write::{Replacement, Standing},
-    document::{Document, DocumentId, Version},
-    error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Duties, Duty, End, Entry, Outcome},
+    document::{Document, Version},
+    dual_write::worker::DualWriteWorker,
+    error::{BackendErrorKind, Side},
+    journal::{Duties, End, Entry},
     telemetry,
-    write::Action,
 };
-
-/// A document, and what stands of it in PostgreSQL.
-pub(super) type Found = (Case, Option<Standing>);
 
 impl DualWriteWorker {
     /// Brings PostgreSQL to what stands in Meilisearch.
-    pub(super) async fn copy_from_meili(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) {
-        if found.is_empty() {
-            return;
-        }
-        let read = match self.read_source(index, &found).await {
-            Ok(read) => read,
-            Err(error) => return self.put_off_cases(cases_of(found), &self.meili, &error, ends),
-        };
-        let (mut own, mut doubtful) = (Vec::new(), Vec::new());
-        for (found, there) in found.into_iter().zip(read) {
-            let to = if believed(&found, there.as_ref()) { &mut own } else { &mut doubtful };
-            to.push((found, there));
-        }
-        if !doubtful.is_empty() {
-            let doubtful = doubtful.into_iter().map(|(found, _)| found).collect();
-            Box::pin(self.copy_from_pg(index, doubtful, ends)).await;
-        }
-        let (found, read): (Vec<Found>, Vec<Option<Document>>) = own.into_iter().unzip();
-        if found.is_empty() {
-            return;
-        }
-        let mut replacements = Vec::with_capacity(found.len());
+    pub(super) async fn copy(
+        &self,
+        index: &Arc<str>,
+        copies: Vec<(Found, Option<Document>, Option<Version>)>,
+        ends: &mut Vec<(Entry, End)>,
+    ) {
+        let (mut cases, mut replacements) = (Vec::with_capacity(copies.len()), Vec::with_capacity(copies.len()));
         let mut copied = 0;
-        for ((case, standing), document) in found.iter().zip(&read) {
+        for ((case, standing), document, version) in copies {
             let stands = standing.as_ref().and_then(|standing| standing.document.as_ref());
             let with = (stands != document.as_ref()).then(|| {
                 copied += 1;
-                (self.above(&case.entry, standing.as_ref()), document.clone().map(Arc::new))
+                let version = version.unwrap_or_else(|| self.above(&case, standing.as_ref()));
+                self.shared.policy.clock.observe(version);
+                (version, document.map(Arc::new))
             });
-            let expected = standing.as_ref().map(|standing| standing.version);
-            replacements.push(Replacement { id: case.entry.intent.id.clone(), expected, with });
+            let expected = standing.map(|standing| standing.version);
+            replacements.push(Replacement { id: case.id.clone(), expected, with });
+            cases.push(case);
         }
-        self.conclude(index, Side::Meili, cases_of(found), &replacements, ends).await;
+        self.conclude(index, Side::Meili, cases, &replacements, ends).await;
         for _ in 0..copied {
             telemetry::dual_write_reconciled(Side::Meili);
         }
+    }
+
+    /// Both sides hold the same already.
+    pub(super) async fn leave_as_it_is(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) {
+        let touches = touches(&found);
+        self.conclude(index, Side::Pg, cases_of(found), &touches, ends).await;
     }
 
     /// Writes to PostgreSQL what nothing has come in between of; the rest is reconciled anew.
@@ -64,6 +55,9 @@ impl DualWriteWorker {
         replacements: &[Replacement],
         ends: &mut Vec<(Entry, End)>,
     ) {
+        if cases.is_empty() {
+            return;
+        }
         match self.replace(index, right, replacements).await {
             Ok(replaced) => {
                 for ((case, replaced), replacement) in cases.into_iter().zip(replaced).zip(replacements) {
@@ -90,75 +84,50 @@ impl DualWriteWorker {
         }
     }
 
-    pub(super) async fn read_source(
+    /// Gives PostgreSQL what stands nowhere. What then stands is sent to Meilisearch when it is looked at again.
+    pub(super) async fn make_anew(
         &self,
         index: &Arc<str>,
-        found: &[Found],
-    ) -> Result<Vec<Option<Document>>, BackendError> {
-        let ids: Vec<DocumentId> = found.iter().map(|(case, _)| case.entry.intent.id.clone()).collect();
-        let read = self.call(Side::Meili, "reading what stands", self.source.read(index, &ids)).await;
-        if read.is_ok() {
-            self.meili.succeeded();
-        }
-        read
-    }
-
-    /// Leaves out documents that have later entries: those say what is right, or have yet to find out.
-    pub(super) async fn not_overtaken(
-        &self,
-        index: &Arc<str>,
-        found: Vec<Found>,
+        anew: Vec<(Found, Version, Option<Document>)>,
         ends: &mut Vec<(Entry, End)>,
-    ) -> Vec<Found> {
-        let entries: Vec<Entry> = found.iter().map(|(case, _)| case.entry.clone()).collect();
-        let overtaken = self.has_later(&[Duty::Meili, Duty::Pg], index, &entries).await;
-        let overtaken = overtaken.unwrap_or_else(|| vec![true; entries.len()]);
-        let mut overtaken = overtaken.into_iter();
-        let (overtaken, free) = found.into_iter().partition(|_| overtaken.next().unwrap_or(true));
-        self.soon(cases_of(overtaken), ends);
-        free
-    }
-
-    pub(super) fn soon(&self, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) {
-        for case in cases {
-            let end = self.wait_for_others(case.entry.age);
-            case.end(end, ends);
+    ) {
+        if anew.is_empty() {
+            return;
+        }
+        let (mut cases, mut replacements) = (Vec::with_capacity(anew.len()), Vec::with_capacity(anew.len()));
+        for ((case, standing), version, document) in anew {
+            self.shared.policy.clock.observe(version);
+            let expected = standing.map(|standing| standing.version);
+            replacements.push(Replacement {
+                id: case.id.clone(),
+                expected,
+                with: Some((version, document.map(Arc::new))),
+            });
+            cases.push(case);
+        }
+        match self.replace(index, Side::Pg, &replacements).await {
+            Ok(_) => self.soon(cases, ends),
+            Err(error) => self.put_off_cases(cases, &self.pg, &error, ends),
         }
     }
 
-    /// The version of what takes the place of what stands: just above it. A write that is still on its way has a higher one,
-    /// and must not be beaten by a copy that does not contain it.
-    pub(super) fn above(&self, entry: &Entry, standing: Option<&Standing>) -> Version {
-        let stands = standing.map_or(Version(0), |standing| standing.version);
-        if entry.intent.explicit {
-            return entry.intent.version.max(stands);
+    /// See [`above`]; of versions that the service gives, none is made up.
+    fn above(&self, case: &Case, standing: Option<&Standing>) -> Version {
+        let newest = &case.newest().intent;
+        match standing {
+            Some(standing) if newest.explicit => newest.version.max(standing.version),
+            None if newest.explicit => newest.version,
+            standing => above(standing),
         }
-        let above = Version(stands.0.saturating_add(1));
-        self.shared.policy.clock.observe(above);
-        above
     }
 }
 
-/// Whether what stands at Meilisearch can be believed. Of versions that the service gives, it may show an older one that came
-/// last; only the entry's own document is known to be right. Without them it is the other way round: what has been given up,
-/// or was sent from here, may have arrived after something newer.
-fn believed((case, standing): &Found, there: Option<&Document>) -> bool {
-    let Some(standing) = standing else { return true };
-    let own = |entry: &Entry| match &entry.intent.deed {
-        Deed::Change(Action::Put(document)) => Some(there == Some(document)),
-        Deed::Change(Action::Delete) => Some(there.is_none()),
-        Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => None,
+/// Marks as written now what still stands as it was found.
+pub(super) fn touches(found: &[Found]) -> Vec<Replacement> {
+    let touch = |(case, standing): &Found| Replacement {
+        id: case.id.clone(),
+        expected: standing.as_ref().map(|standing| standing.version),
+        with: None,
     };
-    if case.entry.intent.explicit {
-        return own(&case.entry).unwrap_or(true);
-    }
-    let late = |entry: &Entry| {
-        let may_be_late = entry.outcome == Outcome::Unknown || entry.intent.authority == Side::Pg;
-        may_be_late && entry.intent.version < standing.version && own(entry) == Some(true)
-    };
-    !case.entries().any(late)
-}
-
-pub(super) fn cases_of(found: Vec<Found>) -> Vec<Case> {
-    found.into_iter().map(|(case, _)| case).collect()
+    found.iter().map(touch).collect()
 }

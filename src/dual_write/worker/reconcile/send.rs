@@ -4,15 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 
-use super::{
-    super::{DualWriteWorker, winner::has_been_copied_over},
-    Case,
-    copy::{Found, cases_of},
-    is_merge,
-};
+use super::{Found, cases_of, copy::touches};
 use crate::{
-    backend::write::{Replacement, TaskState},
-    document::{Document, DocumentId},
+    backend::write::TaskState,
+    document::DocumentId,
+    dual_write::worker::DualWriteWorker,
     error::{BackendError, BackendErrorKind, Side},
     journal::{Deed, Duties, End, Entry, Intent},
     telemetry,
@@ -20,40 +16,18 @@ use crate::{
 };
 
 impl DualWriteWorker {
-    /// Brings Meilisearch to what stands in PostgreSQL.
-    pub(super) async fn copy_from_pg(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) {
-        let found = self.put_back(index, found, ends).await;
+    /// Sends what stands in PostgreSQL, and sees it stand.
+    pub(super) async fn send_over(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) {
         if found.is_empty() {
             return;
         }
-        let read = match self.read_source(index, &found).await {
-            Ok(read) => read,
-            Err(error) => return self.put_off_cases(cases_of(found), &self.meili, &error, ends),
-        };
-        let (mut same, mut other) = (Vec::new(), Vec::new());
-        for (found, there) in found.into_iter().zip(read) {
-            let stands = found.1.as_ref().and_then(|standing| standing.document.as_ref());
-            let to = if stands == there.as_ref() { &mut same } else { &mut other };
-            to.push(found);
-        }
-        if !same.is_empty() {
-            let touches = touches(&same);
-            self.conclude(index, Side::Pg, cases_of(same), &touches, ends).await;
-        }
-        if !other.is_empty() {
-            self.send_over(index, other, ends).await;
-        }
-    }
-
-    /// Sends what stands in PostgreSQL, and sees it stand.
-    async fn send_over(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) {
-        let ids: Vec<DocumentId> = found.iter().map(|(case, _)| case.entry.intent.id.clone()).collect();
+        let ids: Vec<DocumentId> = found.iter().map(|(case, _)| case.id.clone()).collect();
         // Held until Meilisearch has accepted: a request that writes the same document comes before or after, not between.
         let Some((held, busy)) = self.shared.lanes.try_lock(Side::Meili, index, &ids) else {
             return self.soon(cases_of(found), ends);
         };
         let (found, taken): (Vec<Found>, Vec<Found>) =
-            found.into_iter().partition(|(case, _)| !busy.contains(&case.entry.intent.id));
+            found.into_iter().partition(|(case, _)| !busy.contains(&case.id));
         self.soon(cases_of(taken), ends);
         let found = self.not_overtaken(index, found, ends).await;
         let found = self.take_over(index, found, ends).await;
@@ -106,40 +80,10 @@ impl DualWriteWorker {
         }
     }
 
-    /// Puts writes back in place that Meilisearch has lost and a copy has replaced, with the partial updates that came after
-    /// them; from then on PostgreSQL decides them. Gives the others.
-    async fn put_back(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) -> Vec<Found> {
-        let (replaced, rest): (Vec<Found>, Vec<Found>) = found.into_iter().partition(must_be_made_again);
-        if replaced.is_empty() {
-            return rest;
-        }
-        // Partial updates are made on what stands at Meilisearch, which has the others.
-        let read = match self.read_source(index, &replaced).await {
-            Ok(read) => read,
-            Err(error) => {
-                self.put_off_cases(cases_of(replaced), &self.meili, &error, ends);
-                return rest;
-            }
-        };
-        let put_back = |((case, standing), there): (&Found, Option<Document>)| {
-            let expected = standing.as_ref().map(|standing| standing.version);
-            let version = self.above(&case.entry, standing.as_ref()).max(case.entry.intent.version);
-            let document = case.made_again(there).map(Arc::new);
-            Replacement { id: case.entry.intent.id.clone(), expected, with: Some((version, document)) }
-        };
-        let replacements: Vec<Replacement> = replaced.iter().zip(read).map(put_back).collect();
-        match self.replace(index, Side::Pg, &replacements).await {
-            // With what stands by then.
-            Ok(_) => self.soon(cases_of(replaced), ends),
-            Err(error) => self.put_off_cases(cases_of(replaced), &self.pg, &error, ends),
-        }
-        rest
-    }
-
     async fn send_standing(&self, index: &Arc<str>, found: &[Found]) -> Result<Vec<TaskId>, BackendError> {
         let (mut puts, mut deletes) = (Vec::new(), Vec::new());
         for (case, standing) in found {
-            let id = case.entry.intent.id.clone();
+            let id = case.id.clone();
             match standing.as_ref().and_then(|standing| standing.document.clone()) {
                 Some(document) => puts.push((id, Action::Put(document))),
                 None => deletes.push((id, Action::Delete)),
@@ -204,59 +148,13 @@ impl DualWriteWorker {
     }
 }
 
-/// Whether Meilisearch has lost a write that PostgreSQL does not hold as it was, or no longer; and no newer one has come over
-/// it since.
-pub(super) fn must_be_made_again((case, standing): &Found) -> bool {
-    let merge = is_merge(&case.entry);
-    let Some(standing) = standing else { return case.entry.redo && merge };
-    let last = case.followers.last().unwrap_or(&case.entry).intent.version;
-    let overtaken = standing.copied_over.unwrap_or(standing.version) > last;
-    let decided_since = standing.authority == Side::Pg && standing.version >= case.entry.intent.version;
-    if !case.entry.redo || overtaken || decided_since {
-        return false;
-    }
-    let followed = standing.version == case.entry.intent.version && !case.followers.is_empty();
-    merge || followed || has_been_copied_over(&case.entry, standing)
-}
-
-impl Case {
-    /// The document that a lost write and the partial updates after it make, on top of what stands there.
-    fn made_again(&self, there: Option<Document>) -> Option<Document> {
-        let mut document = match &self.entry.intent.deed {
-            Deed::Change(Action::Put(document)) => Some(document.clone()),
-            Deed::Change(Action::Merge(fields)) => {
-                let mut document = there.unwrap_or_default();
-                document.extend(fields.clone());
-                Some(document)
-            }
-            _ => None,
-        };
-        for follower in &self.followers {
-            if let Deed::Change(Action::Merge(fields)) = &follower.intent.deed {
-                document.get_or_insert_default().extend(fields.clone());
-            }
-        }
-        document
-    }
-}
-
 /// What was sent of a document.
 fn as_sent((case, standing): &Found) -> Intent {
     let document = standing.as_ref().and_then(|standing| standing.document.clone());
     Intent {
-        version: standing.as_ref().map_or(case.entry.intent.version, |standing| standing.version),
+        version: standing.as_ref().map_or(case.newest().intent.version, |standing| standing.version),
         deed: Deed::Change(document.map_or(Action::Delete, Action::Put)),
         authority: Side::Pg,
-        ..case.entry.intent.clone()
+        ..case.newest().intent.clone()
     }
-}
-
-/// Marks as written now what still stands as it was found.
-fn touches(found: &[Found]) -> Vec<Replacement> {
-    let touch = |(case, standing): &Found| Replacement {
-        id: case.entry.intent.id.clone(),
-        expected: standing.as_ref().map(|standing| standing.version),
-        with: None,
-    };
-    found.iter().map(touch).collect()
 }

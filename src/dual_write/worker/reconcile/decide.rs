@@ -1,0 +1,235 @@
+//! What is right about a document, given what stands on both sides and what the journal knows of its writes.
+//!
+//! The authority is right, which is what users have seen: PostgreSQL if it has decided what stands there, else Meilisearch. Or
+//! the higher version, if the service gives versions. With these exceptions, in which Meilisearch does not show what it was given
+//! last, or PostgreSQL does not yet:
+//!
+//! - It shows a write whose outcome nobody knew: then that has come to stand.
+//! - It shows what has been given up, or was sent from here, and something newer is known: that came late, and goes.
+//! - It has lost what it had accepted: that is made again, with the partial updates that came after it.
+
+use crate::{
+    backend::write::Standing,
+    document::{Document, Version},
+    error::Side,
+    journal::{Deed, Entry, Outcome},
+    write::Action,
+};
+
+/// What is done about a document.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Decision {
+    /// What stands in Meilisearch is copied to PostgreSQL; as this write, if it is known which.
+    FromMeili(Option<Version>),
+    /// What stands in PostgreSQL is sent to Meilisearch.
+    FromPg,
+    /// This stands nowhere: PostgreSQL is given it first, and decides it.
+    Anew(Version, Option<Document>),
+}
+
+/// Decides, by the entries of the document in their order.
+pub(super) fn decide(entries: &[Entry], standing: Option<&Standing>, there: Option<&Document>) -> Decision {
+    let known = Known { entries, standing, there };
+    if entries.iter().any(|entry| entry.intent.explicit) {
+        return known.by_version();
+    }
+    known.made_again().or_else(|| known.shown()).or_else(|| known.late()).unwrap_or_else(|| known.by_authority())
+}
+
+/// Whether both sides were written, so that only a race could have come in between: it would show in the version.
+pub(super) fn only_to_be_checked(entry: &Entry) -> bool {
+    let change = matches!(entry.intent.deed, Deed::Change(_));
+    change && entry.intent.authority == Side::Pg && matches!(entry.outcome, Outcome::Accepted(_)) && !entry.redo
+}
+
+struct Known<'a> {
+    entries: &'a [Entry],
+    standing: Option<&'a Standing>,
+    there: Option<&'a Document>,
+}
+
+impl Known<'_> {
+    /// The version in PostgreSQL; below all others if nothing stands, not even a tombstone.
+    fn stands(&self) -> Version {
+        self.standing.map_or(Version(i64::MIN), |standing| standing.version)
+    }
+
+    /// Whether PostgreSQL has decided what stands there.
+    fn decided_by_pg(&self) -> bool {
+        self.standing.is_some_and(|standing| standing.authority == Side::Pg)
+    }
+
+    /// Whether exactly this write of the whole document is what Meilisearch shows.
+    fn is_shown(&self, entry: &Entry) -> bool {
+        match &entry.intent.deed {
+            Deed::Change(Action::Put(document)) => self.there == Some(document),
+            Deed::Change(Action::Delete) => self.there.is_none(),
+            Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => false,
+        }
+    }
+
+    /// The service gives versions: the highest one is right. Meilisearch may show an older one that came last, so it is
+    /// believed only where it shows a write that is known.
+    fn by_version(&self) -> Decision {
+        let shown = self.entries.iter().filter(|entry| self.is_shown(entry)).map(|entry| entry.intent.version).max();
+        let whole = self.entries.iter().any(|entry| matches!(entry.intent.deed, Deed::Change(_)));
+        match shown {
+            Some(shown) if shown > self.stands() => Decision::FromMeili(Some(shown)),
+            None if self.standing.is_none() => Decision::FromMeili(None),
+            // What stands may be older than what was swept.
+            None if !whole && self.entries.iter().any(|entry| entry.intent.version > self.stands()) => {
+                Decision::FromMeili(None)
+            }
+            _ => Decision::FromPg,
+        }
+    }
+
+    /// What Meilisearch has lost, unless something else has taken its place.
+    fn made_again(&self) -> Option<Decision> {
+        let place = self.entries.iter().rposition(|entry| is_whole(entry) && (entry.redo || is_accepted(entry)));
+        let whole = place.map(|place| &self.entries[place]);
+        let after = &self.entries[place.map_or(0, |place| place + 1)..];
+        // A write of unknown outcome that is shown came to stand after all that.
+        if after.iter().any(|entry| entry.outcome == Outcome::Unknown && self.is_shown(entry)) {
+            return None;
+        }
+        let merges = || after.iter().filter(|entry| is_accepted(entry) && fields(entry).is_some());
+        let newest = merges().chain(whole).map(|entry| entry.intent.version).max()?;
+        let first = whole.filter(|whole| whole.redo).or_else(|| merges().find(|entry| entry.redo))?;
+        let replaced = self.standing.map_or(Version(i64::MIN), |s| s.copied_over.unwrap_or(s.version));
+        let decided_since = self.decided_by_pg() && self.stands() >= first.intent.version;
+        if replaced > newest || decided_since {
+            return None;
+        }
+        let base = match whole.filter(|whole| whole.redo) {
+            Some(whole) => {
+                if self.stands() == whole.intent.version && merges().next().is_none() {
+                    return Some(Decision::FromPg);
+                }
+                if self.stands() != whole.intent.version && !has_been_copied_over(whole, self.standing?) {
+                    return None;
+                }
+                put(whole).cloned()
+            }
+            // The others are in what stands there.
+            None => self.there.cloned(),
+        };
+        Some(Decision::Anew(newest.max(above(self.standing)), with(base, merges())))
+    }
+
+    /// A write whose outcome nobody knew is what stands, and nothing newer is known.
+    fn shown(&self) -> Option<Decision> {
+        let shown = self.entries.iter().rposition(|entry| self.is_shown(entry))?;
+        let entry = &self.entries[shown];
+        let newer = self.entries[shown + 1..].iter().any(is_accepted) || entry.intent.version < self.stands();
+        (entry.outcome == Outcome::Unknown && entry.intent.authority == Side::Meili && !newer)
+            .then_some(Decision::FromMeili(Some(entry.intent.version)))
+    }
+
+    /// What stands has come late: over what PostgreSQL holds, and partial updates it has not been given yet.
+    fn late(&self) -> Option<Decision> {
+        self.standing?;
+        let newer_than = |entry: &Entry, place: usize| {
+            entry.intent.version < self.stands() || self.entries[place + 1..].iter().any(is_accepted)
+        };
+        let sent = |entry: &Entry| entry.outcome == Outcome::Unknown || entry.intent.authority == Side::Pg;
+        let mut entries = self.entries.iter().enumerate();
+        if !entries.any(|(place, entry)| sent(entry) && self.is_shown(entry) && newer_than(entry, place)) {
+            return None;
+        }
+        let missing = |entry: &&Entry| {
+            let merged = entry.intent.authority == Side::Meili && fields(entry).is_some() && is_accepted(entry);
+            merged && entry.intent.version > self.stands()
+        };
+        let merges = || self.entries.iter().filter(missing);
+        let Some(newest) = merges().map(|entry| entry.intent.version).max() else { return Some(Decision::FromPg) };
+        let base = self.standing.and_then(|standing| standing.document.clone());
+        Some(Decision::Anew(newest.max(above(self.standing)), with(base, merges())))
+    }
+
+    fn by_authority(&self) -> Decision {
+        // Not even a tombstone: PostgreSQL has never known it, and must not have it deleted.
+        let Some(standing) = self.standing else { return Decision::FromMeili(self.own_version()) };
+        // What was accepted speaks before what nobody knows whether it stands.
+        let speaker = self.entries.iter().rfind(|entry| is_accepted(entry)).or(self.entries.last());
+        let Some(speaker) = speaker else { return Decision::FromPg };
+        let decided = standing.authority == Side::Pg
+            && (standing.version >= speaker.intent.version || speaker.outcome == Outcome::Unknown);
+        match decided {
+            true => self.added(standing).unwrap_or(Decision::FromPg),
+            false => Decision::FromMeili(self.own_version()),
+        }
+    }
+
+    /// What PostgreSQL has decided, with partial updates of unknown outcome that Meilisearch shows and PostgreSQL does not.
+    fn added(&self, standing: &Standing) -> Option<Decision> {
+        let holds = |document: Option<&Document>, fields: &Document| {
+            document.is_some_and(|document| fields.iter().all(|(name, value)| document.get(name) == Some(value)))
+        };
+        let shown = |entry: &&Entry| {
+            let unknown = entry.outcome == Outcome::Unknown && entry.intent.version > standing.version;
+            unknown
+                && fields(entry)
+                    .is_some_and(|fields| holds(self.there, fields) && !holds(standing.document.as_ref(), fields))
+        };
+        let merges = || self.entries.iter().filter(shown);
+        let newest = merges().map(|entry| entry.intent.version).max()?;
+        let document = with(standing.document.clone(), merges());
+        Some(Decision::Anew(newest.max(above(self.standing)), document))
+    }
+
+    /// Which write Meilisearch shows, if it is newer than what stands in PostgreSQL.
+    fn own_version(&self) -> Option<Version> {
+        let shown = self.entries.iter().rfind(|entry| self.is_shown(entry)).map(|entry| entry.intent.version);
+        shown.filter(|shown| *shown > self.stands())
+    }
+}
+
+/// The version of what takes the place of what stands: just above it. A write that is still on its way has a higher one, and
+/// must not be beaten by a copy that does not contain it.
+pub(super) fn above(standing: Option<&Standing>) -> Version {
+    Version(standing.map_or(0, |standing| standing.version.0).saturating_add(1))
+}
+
+/// Whether a write that Meilisearch has lost was replaced in PostgreSQL by a copy of what stood in Meilisearch instead, and by
+/// nothing else.
+fn has_been_copied_over(entry: &Entry, standing: &Standing) -> bool {
+    // Without a task it was only taken for lost: then the copy is what has come after it.
+    let certain = matches!(entry.outcome, Outcome::Accepted(Some(_)));
+    certain && standing.copied_over == Some(entry.intent.version)
+}
+
+fn is_accepted(entry: &Entry) -> bool {
+    matches!(entry.outcome, Outcome::Accepted(_))
+}
+
+/// Whether it says all there is to say about the document.
+fn is_whole(entry: &Entry) -> bool {
+    matches!(&entry.intent.deed, Deed::Change(Action::Put(_) | Action::Delete))
+}
+
+fn put(entry: &Entry) -> Option<&Document> {
+    match &entry.intent.deed {
+        Deed::Change(Action::Put(document)) => Some(document),
+        _ => None,
+    }
+}
+
+fn fields(entry: &Entry) -> Option<&Document> {
+    match &entry.intent.deed {
+        Deed::Change(Action::Merge(fields)) => Some(fields),
+        _ => None,
+    }
+}
+
+/// A document with partial updates.
+fn with<'a>(base: Option<Document>, merges: impl Iterator<Item = &'a Entry>) -> Option<Document> {
+    merges.filter_map(fields).fold(base, |document, fields| {
+        let mut document = document.unwrap_or_default();
+        document.extend(fields.clone());
+        Some(document)
+    })
+}
+
+#[cfg(test)]
+mod tests;
