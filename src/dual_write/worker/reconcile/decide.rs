@@ -86,35 +86,39 @@ impl Known<'_> {
 
     /// What Meilisearch has lost, unless something else has taken its place.
     fn made_again(&self) -> Option<Decision> {
-        let place = self.entries.iter().rposition(|entry| is_whole(entry) && (entry.redo || is_accepted(entry)));
-        let whole = place.map(|place| &self.entries[place]);
+        let place = self.entries.iter().rposition(|entry| is_whole(entry) && is_accepted(entry));
         let after = &self.entries[place.map_or(0, |place| place + 1)..];
         // A write of unknown outcome that is shown came to stand after all that.
         if after.iter().any(|entry| entry.outcome == Outcome::Unknown && self.is_shown(entry)) {
             return None;
         }
-        let merges = || after.iter().filter(|entry| is_accepted(entry) && fields(entry).is_some());
-        let newest = merges().chain(whole).map(|entry| entry.intent.version).max()?;
-        let first = whole.filter(|whole| whole.redo).or_else(|| merges().find(|entry| entry.redo))?;
+        let whole = place.map(|place| &self.entries[place]).filter(|entry| entry.redo && self.is_in_place(entry));
+        // Of which write PostgreSQL holds what came of it.
         let replaced = self.standing.map_or(Version(i64::MIN), |s| s.copied_over.unwrap_or(s.version));
-        let decided_since = self.decided_by_pg() && self.stands() >= first.intent.version;
-        if replaced > newest || decided_since {
+        let merges = || {
+            let merges = after.iter().filter(|entry| is_accepted(entry) && fields(entry).is_some());
+            merges.filter(|entry| entry.intent.version > replaced)
+        };
+        let first = whole.or_else(|| merges().find(|entry| entry.redo))?;
+        if self.decided_by_pg() && self.stands() >= first.intent.version {
             return None;
         }
-        let base = match whole.filter(|whole| whole.redo) {
-            Some(whole) => {
-                if self.stands() == whole.intent.version && merges().next().is_none() {
-                    return Some(Decision::FromPg);
-                }
-                if self.stands() != whole.intent.version && !has_been_copied_over(whole, self.standing?) {
-                    return None;
-                }
-                put(whole).cloned()
+        let base = match whole {
+            Some(whole) if self.stands() == whole.intent.version && merges().next().is_none() => {
+                return Some(Decision::FromPg);
             }
+            Some(whole) => put(whole).cloned(),
             // The others are in what stands there.
             None => self.there.cloned(),
         };
+        let newest = merges().chain(whole).map(|entry| entry.intent.version).max()?;
         Some(Decision::Anew(newest.max(above(self.standing)), with(base, merges())))
+    }
+
+    /// Whether PostgreSQL holds this write, or only what stood in Meilisearch instead of it.
+    fn is_in_place(&self, entry: &Entry) -> bool {
+        self.standing
+            .is_some_and(|standing| standing.version == entry.intent.version || has_been_copied_over(entry, standing))
     }
 
     /// A write whose outcome nobody knew is what stands, and nothing newer is known.
