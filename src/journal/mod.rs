@@ -74,7 +74,7 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Which of these documents have an entry later than the one given (`Seq(0)`: any) with this duty, or still
     /// [`Asked`](Outcome::Asked). For [`Duty::Meili`] only entries count that Meilisearch decides: the others are sent by the
-    /// worker, in their order. For [`Duty::Reconcile`] only [`Accepted`](Outcome::Accepted) ones count.
+    /// worker, in their order. For [`Duty::Reconcile`] only those count that nobody has claimed for it.
     fn open_after<'a>(
         &'a self,
         duty: Duty,

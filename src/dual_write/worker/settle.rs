@@ -58,12 +58,12 @@ impl DualWriteWorker {
         End::Retry { after, why: None, counts: false }
     }
 
-    /// Of which documents something else is still to be done on a side; `None` if the journal does not say.
+    /// Of which documents something else is still to be done; `None` if the journal does not say.
     pub(super) async fn has_others(&self, index: &str, newest: &[&Entry]) -> Option<Vec<bool>> {
         // Earlier writes count too: one may turn out to be lost, or is still to be written and would come over a copy.
         let places: Vec<(DocumentId, Seq)> = newest.iter().map(|entry| (entry.intent.id.clone(), Seq(0))).collect();
         let mut others = vec![false; newest.len()];
-        for duty in [Duty::Meili, Duty::Pg] {
+        for duty in Duty::ALL {
             match self.shared.journal.open_after(duty, index, &places).await {
                 Ok(open) => others.iter_mut().zip(open).for_each(|(others, open)| *others |= open),
                 Err(error) => {

@@ -150,12 +150,13 @@ impl State {
     }
 
     pub(super) fn open_after(&self, duty: Duty, index: &str, ids: &[(DocumentId, Seq)]) -> Vec<bool> {
+        let claimed = self.claimed.get(&duty);
         let open = |seq: &Seq| {
             self.slots.get(seq).is_some_and(|slot| {
                 let counts = match duty {
                     Duty::Meili => slot.intent.authority == Side::Meili,
                     Duty::Pg => true,
-                    Duty::Reconcile => matches!(slot.outcome, Outcome::Accepted(_)),
+                    Duty::Reconcile => claimed.is_none_or(|claimed| !claimed.contains(seq)),
                 };
                 counts && (slot.duties.has(duty) || slot.outcome == Outcome::Asked)
             })

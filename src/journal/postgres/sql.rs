@@ -145,8 +145,7 @@ pub(super) const OPEN_AFTER: &str = "
     SELECT EXISTS (
         SELECT FROM journal_entries e
         WHERE e.lane = d.lane AND e.index_uid = $2 AND e.id = d.id AND e.seq > d.after
-            AND (e.outcome = 'asked' OR (e.duties & $1::int) <> 0) AND NOT ($1::int = 1 AND e.authority = 'pg')
-            AND NOT ($1::int = 4 AND e.outcome <> 'accepted'))
+            AND (e.outcome = 'asked' OR (e.duties & $1::int) <> 0) AND NOT ($1::int = 1 AND e.authority = 'pg'))
     FROM unnest($3::bigint[], $4::text[], $5::bigint[]) WITH ORDINALITY AS d (lane, id, after, place)
     ORDER BY place";
 

@@ -108,8 +108,7 @@ const RESOLVE: &str = "
 const OPEN_AFTER: &str = "
     SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)
     CROSS JOIN entries e ON e.lane = json_each.value ->> 0 AND e.seq > json_each.value ->> 1
-    WHERE (e.duties & ?2 OR e.outcome = 0) AND NOT (?2 = 1 AND e.flags & 2)
-        AND NOT (?2 = 4 AND e.outcome <> 1)";
+    WHERE (e.duties & ?2 OR e.outcome = 0) AND NOT (?2 = 1 AND e.flags & 2)";
 
 const NOT_CARRIED: &str = "
     SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)

@@ -161,8 +161,27 @@ impl Known<'_> {
             && (standing.version >= speaker.intent.version || speaker.outcome == Outcome::Unknown);
         match decided {
             true => self.added(standing).unwrap_or(Decision::FromPg),
-            false => Decision::FromMeili(self.own_version()),
+            false => self.missed(standing).unwrap_or_else(|| Decision::FromMeili(self.own_version())),
         }
+    }
+
+    /// Partial updates that Meilisearch has made of something else than what PostgreSQL had decided: that may not have
+    /// arrived there.
+    fn missed(&self, standing: &Standing) -> Option<Decision> {
+        let unsure = |entry: &Entry| {
+            let lost = entry.redo && entry.intent.version <= standing.version;
+            lost || (entry.outcome == Outcome::Unknown && entry.intent.authority == Side::Pg)
+        };
+        if standing.authority != Side::Pg || !self.entries.iter().any(unsure) {
+            return None;
+        }
+        let merges = || {
+            let merges = self.entries.iter().filter(|entry| is_accepted(entry) && fields(entry).is_some());
+            merges.filter(|entry| entry.intent.version > standing.version)
+        };
+        let newest = merges().map(|entry| entry.intent.version).max()?;
+        let document = with(standing.document.clone(), merges());
+        (document.as_ref() != self.there).then(|| Decision::Anew(newest.max(above(self.standing)), document))
     }
 
     /// What PostgreSQL has decided, with partial updates of unknown outcome that Meilisearch shows and PostgreSQL does not.
