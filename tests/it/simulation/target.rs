@@ -160,11 +160,11 @@ impl State {
                 if !wins {
                     return Applied::Stale { current: stands.version };
                 }
-                let raced = stands.writer != by.writer && since(stands.written);
-                if (raced || same) && stands.authority == Side::Pg {
+                let raced = (stands.writer != by.writer || stands.contended) && since(stands.written);
+                if raced && stands.authority == Side::Pg {
                     row.authority = Side::Pg;
                 }
-                swept || raced || (same && stands.contended)
+                swept || raced
             }
         };
         row.contended = contended;

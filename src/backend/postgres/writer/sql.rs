@@ -55,8 +55,8 @@ macro_rules! overwrite {
                     generation = excluded.generation, body = excluded.body, facets = excluded.facets,
                     words = excluded.words, writer = excluded.writer, written_at = clock_timestamp(),
                     began = excluded.began,
-                    contended = excluded.contended OR (d.version = excluded.version AND d.contended)
-                        OR (d.writer <> excluded.writer AND d.written_at > excluded.began), "
+                    contended = excluded.contended
+                        OR (d.written_at > excluded.began AND (d.writer <> excluded.writer OR d.contended)), "
             ),
             "authority = ",
             $authority,
@@ -69,12 +69,12 @@ macro_rules! overwrite {
 }
 
 /// A newer version wins, an equal one replaces; but a deletion stands against a write of the same version. What
-/// PostgreSQL had decided, it decides still if the two raced. What is written once more, because nobody was told that it had
-/// been, is as it was found the first time. Gives the ids of what was written; the rows of the others
+/// PostgreSQL had decided, it decides still if the two raced. What comes over a write of its own that had raced, maybe
+/// itself once more because nobody was told that it had been written, has raced as well. Gives the ids of what was written; the rows of the others
 /// are locked nonetheless.
 pub(super) const WRITE: &str = overwrite!(
-    "CASE WHEN d.authority = 'pg' AND (d.version = excluded.version
-            OR (d.writer <> excluded.writer AND d.written_at > excluded.began)) THEN 'pg'
+    "CASE WHEN d.authority = 'pg' AND d.written_at > excluded.began
+            AND (d.writer <> excluded.writer OR d.contended) THEN 'pg'
         ELSE excluded.authority END",
     "NULL",
     " WHERE d.version < excluded.version OR (d.version = excluded.version AND (excluded.deleted OR NOT d.deleted))"
