@@ -91,12 +91,11 @@ impl DualWriteWorker {
         }
     }
 
-    /// Leaves out documents that something newer has come over in PostgreSQL, once Meilisearch decides again: another replica may
-    /// have written that there already. A PostgreSQL that cannot be asked holds nothing up, or the way back would depend on it.
+    /// Leaves out documents that something newer has come over in PostgreSQL: another replica may have written that to
+    /// Meilisearch already. A PostgreSQL that cannot be asked holds nothing up, or the way back would depend on it.
     async fn still_standing(&self, index: &Arc<str>, batch: Vec<Newest>) -> Vec<Newest> {
-        let plan = self.shared.plan.load();
-        let returned = plan.flags.write_mode == WriteMode::Dual && plan.authority() == Side::Meili;
-        if !returned || batch.is_empty() {
+        let braked = self.shared.plan.load().flags.write_mode == WriteMode::MeiliOnly;
+        if braked || batch.is_empty() {
             return batch;
         }
         let touch = |newest: &Newest| Replacement {

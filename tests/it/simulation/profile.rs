@@ -46,8 +46,9 @@ impl Profile {
         let tells_tasks = often(0.7);
         let merges = !explicit && often(0.5) && (replicas == 1 || tells_tasks);
         let sweeps = !explicit && often(0.15);
-        let power_loss = often(0.2);
         // What is not promised, see the limits in the README.
+        let power_loss = often(0.2) && !(explicit && replicas > 1);
+        let crashes = often(0.6);
         let task_loss = often(0.5) && !power_loss && tells_tasks && (replicas == 1 || !merges);
         Self {
             replicas,
@@ -56,12 +57,12 @@ impl Profile {
             sweeps,
             tells_tasks,
             swaps: often(0.5),
-            crashes: often(0.6),
+            crashes,
             power_loss,
             task_loss,
             faults: often(0.7),
             hang_ups: often(0.5),
-            journal_faults: often(0.3),
+            journal_faults: often(0.3) && !(crashes && replicas > 1),
             clock_steps: often(0.4),
             ack_both: often(0.15),
             documents: dice.random_range(1..4),
