@@ -75,6 +75,8 @@ impl DualWriteWorker {
             let few = claim.entries.len() < room;
             if found {
                 self.take_off(claim.entries, &mut flights).await;
+                // All of it may have been put off, with nothing asked: then the next ones may probe.
+                self.meili.released();
                 pause = self.shared.policy.poll;
             }
             if flights.flights.is_empty() {

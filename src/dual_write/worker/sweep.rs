@@ -28,7 +28,20 @@ impl DualWriteWorker {
                 return self.not_swept(sweep, &error);
             }
         }
-        let swept = if known { Swept::Tombstones(version) } else { Swept::Matching(filter.as_ref(), version) };
+        // One whose end nobody knows has been carried out here, or not.
+        let swept = match known {
+            true => vec![Swept::Tombstones(version)],
+            false => vec![Swept::Matching(filter.as_ref(), version), Swept::Tombstones(version)],
+        };
+        for swept in swept {
+            if let Err(end) = self.write_out(sweep, swept).await {
+                return end;
+            }
+        }
+        End::Done { supersedes: false }
+    }
+
+    async fn write_out(&self, sweep: &Entry, swept: Swept<'_>) -> Result<(), End> {
         // One that Meilisearch has lost is made again, document by document.
         let deed = if sweep.redo { Deed::Change(Action::Delete) } else { Deed::Resync };
         let mut after: Option<DocumentId> = None;
@@ -36,16 +49,16 @@ impl DualWriteWorker {
             let listing = self.shared.target.swept(&sweep.intent.index, swept, after.as_ref(), SWEPT);
             let ids = match self.call(Side::Pg, "listing what was deleted", listing).await {
                 Ok(ids) => ids,
-                Err(error) => return self.not_swept(sweep, &error),
+                Err(error) => return Err(self.not_swept(sweep, &error)),
             };
             self.pg.succeeded();
-            let Some(last) = ids.last().cloned() else { return End::Done { supersedes: false } };
+            let Some(last) = ids.last().cloned() else { return Ok(()) };
             let intent = |id| Intent { id, deed: deed.clone(), ..sweep.intent.clone() };
             let intents: Vec<Intent> = ids.into_iter().map(intent).collect();
             if let Err(error) = self.shared.journal.append(&intents, Outcome::Accepted(None)).await {
                 telemetry::journal_failed(error.kind().as_str());
                 let after = self.shared.policy.first_pause;
-                return End::Retry { after, why: Some(error.to_string()), counts: false };
+                return Err(End::Retry { after, why: Some(error.to_string()), counts: false });
             }
             after = Some(last);
         }

@@ -58,7 +58,11 @@ impl Journal for Disk {
     }
 
     fn claim<'a>(&'a self, duty: Duty, limit: usize) -> BoxFuture<'a, Result<Claim, JournalError>> {
-        self.ask("claim", move |journal| journal.claim(duty, limit))
+        self.ask("claim", move |journal| {
+            let claim = journal.claim(duty, limit);
+            self.line.tell(|| format!("claims up to {limit} for {duty:?}"));
+            claim
+        })
     }
 
     fn settle<'a>(&'a self, duty: Duty, ends: &'a [Settled]) -> BoxFuture<'a, Result<(), JournalError>> {

@@ -56,7 +56,7 @@ impl Profile {
             merges,
             sweeps,
             tells_tasks,
-            swaps: often(0.5),
+            swaps: often(0.5) && !(merges && replicas > 1),
             crashes,
             power_loss,
             task_loss,
