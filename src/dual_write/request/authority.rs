@@ -11,6 +11,7 @@ use crate::{
     error::{BackendError, BackendErrorKind, Side},
     journal::{Deed, Intent, Outcome},
     search::FilterInput,
+    telemetry,
     write::{Action, Changes, IndexWrite},
 };
 
@@ -179,8 +180,9 @@ impl<C> Request<C> {
             match timeout_at(deadline, waiting).await {
                 Ok(Ok(waiting)) if !waiting.contains(&true) => return true,
                 Ok(Ok(_)) => {}
-                // A journal that cannot be asked is dealt with where the write is recorded.
-                Ok(Err(_)) => return true,
+                // Where writes are made even without a journal, so is this one.
+                Ok(Err(_)) if self.does_without_journal() => return true,
+                Ok(Err(error)) => telemetry::journal_failed(error.kind().as_str()),
                 Err(_elapsed) => return false,
             }
             if timeout_at(deadline, sleep(self.shared.policy.poll)).await.is_err() {

@@ -17,7 +17,7 @@ use crate::{
     journal::{Deed, Intent, JournalError, Outcome},
     plan::{Plan, WriteMode},
     telemetry,
-    write::{Change, Changes, IndexWrite, WriteOutcome},
+    write::{Action, Change, Changes, IndexWrite, WriteOutcome},
 };
 
 /// One write on its way.
@@ -153,15 +153,23 @@ impl<C> Request<C> {
         }
     }
 
-    async fn lock(&self, side: Side, write: &IndexWrite) -> Option<Held> {
+    /// Partial updates lock their documents on both sides: while the roles are being swapped, one that the one side decides
+    /// must not be made beside one that the other does.
+    async fn lock(&self, side: Side, write: &IndexWrite) -> Option<Vec<Held>> {
         let lanes = &self.shared.lanes;
         let lock = async {
-            match &write.changes {
-                Changes::Documents(changes) => {
-                    lanes.lock(side, &write.index, changes.iter().map(|change| change.id.clone())).await
-                }
-                Changes::Sweep(_) => lanes.lock_all(side, &write.index).await,
+            let Changes::Documents(changes) = &write.changes else {
+                return vec![lanes.lock_all(side, &write.index).await];
+            };
+            let partial = changes.iter().any(|change| matches!(change.action, Action::Merge(_)));
+            // In one order everywhere, so that nobody waits in a circle.
+            let sides = if partial { &[Side::Meili, Side::Pg][..] } else { &[side] };
+            let mut held = Vec::with_capacity(sides.len());
+            for side in sides {
+                let ids = changes.iter().map(|change| change.id.clone());
+                held.push(lanes.lock(*side, &write.index, ids).await);
             }
+            held
         };
         timeout(self.shared.policy.deadline, lock).await.ok()
     }
@@ -200,9 +208,7 @@ impl<C> Request<C> {
             _ => "timeout",
         };
         telemetry::journal_failed(kind);
-        // The emergency brake works whatever is broken: then only Meilisearch counts.
-        let braked = self.plan.flags.write_mode == WriteMode::MeiliOnly;
-        if braked || self.shared.policy.without_journal == WithoutJournal::TakeAndSuspect {
+        if self.does_without_journal() {
             self.suspect(write);
             return None;
         }
@@ -210,6 +216,13 @@ impl<C> Request<C> {
             Recorded::No(error) => WriteError::Unrecorded(error.into()),
             _ => WriteError::Unrecorded("the journal did not answer in time".into()),
         })
+    }
+
+    /// Whether a write is made even if the journal fails.
+    fn does_without_journal(&self) -> bool {
+        // The emergency brake works whatever is broken: then only Meilisearch counts.
+        let braked = self.plan.flags.write_mode == WriteMode::MeiliOnly;
+        braked || self.shared.policy.without_journal == WithoutJournal::TakeAndSuspect
     }
 
     fn suspect(&self, write: &IndexWrite) {

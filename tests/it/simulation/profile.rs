@@ -45,7 +45,7 @@ impl Profile {
         let explicit = often(0.25);
         let tells_tasks = often(0.7);
         let merges = !explicit && often(0.5) && (replicas == 1 || tells_tasks);
-        let sweeps = !explicit && often(0.15);
+        let sweeps = !explicit && often(0.15) && replicas == 1;
         // What is not promised, see the limits in the README.
         let power_loss = often(0.2) && !(explicit && replicas > 1);
         let crashes = often(0.6);
