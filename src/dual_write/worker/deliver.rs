@@ -69,29 +69,26 @@ impl DualWriteWorker {
         rest
     }
 
-    /// Leaves out documents that a request has written to Meilisearch since, or may have: the older state must not come
-    /// after.
-    async fn without_overtaken(&self, index: &Arc<str>, mut batch: Vec<Newest>) -> Option<Vec<Newest>> {
-        for duty in [Duty::Meili, Duty::Reconcile] {
-            if batch.is_empty() {
-                return None;
-            }
-            let places: Vec<(DocumentId, Seq)> =
-                batch.iter().map(|newest| (newest.entry.intent.id.clone(), newest.entry.seq)).collect();
-            let open = match self.shared.journal.open_after(duty, index, &places).await {
-                Ok(open) => open,
-                Err(error) => {
-                    telemetry::journal_failed(error.kind().as_str());
-                    self.put_off(batch).await;
-                    return None;
-                }
-            };
-            let mut open = open.into_iter();
-            let (overtaken, free) = batch.into_iter().partition(|_| open.next().unwrap_or(true));
-            self.put_off(overtaken).await;
-            batch = free;
+    /// Leaves out documents that a request has written to Meilisearch since: the older state must not come after.
+    async fn without_overtaken(&self, index: &Arc<str>, batch: Vec<Newest>) -> Option<Vec<Newest>> {
+        if batch.is_empty() {
+            return None;
         }
-        Some(batch)
+        let places: Vec<(DocumentId, Seq)> =
+            batch.iter().map(|newest| (newest.entry.intent.id.clone(), newest.entry.seq)).collect();
+        match self.shared.journal.open_after(Duty::Meili, index, &places).await {
+            Ok(open) => {
+                let mut open = open.into_iter();
+                let (overtaken, free) = batch.into_iter().partition(|_| open.next().unwrap_or(true));
+                self.put_off(overtaken).await;
+                Some(free)
+            }
+            Err(error) => {
+                telemetry::journal_failed(error.kind().as_str());
+                self.put_off(batch).await;
+                None
+            }
+        }
     }
 
     /// Leaves out documents that something newer has come over in PostgreSQL: another replica may have written that to

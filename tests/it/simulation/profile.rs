@@ -47,8 +47,8 @@ impl Profile {
         let merges = !explicit && often(0.5) && (replicas == 1 || tells_tasks);
         let sweeps = !explicit && often(0.15) && replicas == 1;
         // What is not promised, see the limits in the README.
-        let power_loss = often(0.2) && !(explicit && replicas > 1);
-        let crashes = often(0.6);
+        let power_loss = often(0.2) && !((explicit || merges) && replicas > 1);
+        let (crashes, swaps) = (often(0.6), often(0.5) && !(merges && replicas > 1));
         let task_loss = often(0.5) && !power_loss && tells_tasks && (replicas == 1 || !merges);
         Self {
             replicas,
@@ -56,13 +56,13 @@ impl Profile {
             merges,
             sweeps,
             tells_tasks,
-            swaps: often(0.5) && !(merges && replicas > 1),
+            swaps,
             crashes,
             power_loss,
             task_loss,
             faults: often(0.7),
             hang_ups: often(0.5),
-            journal_faults: often(0.3) && !(crashes && replicas > 1),
+            journal_faults: often(0.3) && !(crashes && (swaps || replicas > 1)),
             clock_steps: often(0.4),
             ack_both: often(0.15),
             documents: dice.random_range(1..4),

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// How long everything may take to settle once all is healed.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What happened in a run, or in many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
