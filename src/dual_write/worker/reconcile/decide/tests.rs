@@ -1,1 +1,155 @@
+use serde_json::json;
 
+use super::*;
+use crate::{
+    journal::{Intent, Seq},
+    write::TaskId,
+};
+
+/// An entry of a version, by an authority.
+fn entry(version: i64, deed: Deed, authority: Side, outcome: Outcome) -> Entry {
+    let version = Version(version);
+    let intent = Intent { index: "i".into(), id: "1".into(), version, explicit: false, deed, authority };
+    Entry { seq: Seq(version.0), intent, outcome, redo: false, attempts: 0, age: None }
+}
+
+fn lost(entry: Entry) -> Entry {
+    Entry { redo: true, ..entry }
+}
+
+fn explicit(mut entry: Entry) -> Entry {
+    entry.intent.explicit = true;
+    entry
+}
+
+fn fields(names: &[&str]) -> Document {
+    names.iter().map(|name| ((*name).to_owned(), json!(1))).collect()
+}
+
+fn put(names: &[&str]) -> Deed {
+    Deed::Change(Action::Put(fields(names)))
+}
+
+fn merge(name: &str) -> Deed {
+    Deed::Change(Action::Merge(fields(&[name])))
+}
+
+fn delete() -> Deed {
+    Deed::Change(Action::Delete)
+}
+
+fn standing(version: i64, names: Option<&[&str]>, authority: Side) -> Standing {
+    Standing { version: Version(version), document: names.map(fields), authority, copied_over: None }
+}
+
+const KNOWN: Outcome = Outcome::Accepted(Some(TaskId(1)));
+
+/// What is decided, given what stands in PostgreSQL and in Meilisearch.
+fn decided(entries: &[Entry], pg: Option<Standing>, meili: Option<&[&str]>) -> Decision {
+    decide(entries, pg.as_ref(), meili.map(fields).as_ref())
+}
+
+#[test]
+fn the_authority_is_right() {
+    use Side::{Meili, Pg};
+    for (what, entry, pg, expected) in [
+        ("nothing stands", entry(5, delete(), Meili, KNOWN), None, Decision::FromMeili(None)),
+        (
+            "a race",
+            entry(5, put(&["a"]), Meili, KNOWN),
+            Some(standing(5, Some(&["a"]), Meili)),
+            Decision::FromMeili(None),
+        ),
+        (
+            "older there",
+            entry(5, merge("m"), Meili, KNOWN),
+            Some(standing(3, Some(&["p"]), Pg)),
+            Decision::FromMeili(None),
+        ),
+        (
+            "decided by pg since",
+            entry(5, put(&["a"]), Meili, KNOWN),
+            Some(standing(9, Some(&["p"]), Pg)),
+            Decision::FromPg,
+        ),
+        (
+            "nobody knows, and pg has decided",
+            entry(9, put(&["a"]), Meili, Outcome::Unknown),
+            Some(standing(3, Some(&["p"]), Pg)),
+            Decision::FromPg,
+        ),
+        ("pg decides", entry(5, put(&["p"]), Pg, KNOWN), Some(standing(5, Some(&["p"]), Pg)), Decision::FromPg),
+        (
+            "decided by meili since",
+            entry(5, put(&["p"]), Pg, KNOWN),
+            Some(standing(9, Some(&["z"]), Meili)),
+            Decision::FromMeili(None),
+        ),
+    ] {
+        assert_eq!(decided(&[entry], pg, Some(&["x"])), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_write_of_unknown_outcome_that_is_shown_stands_as_itself() {
+    let unknown = entry(9, put(&["u"]), Side::Meili, Outcome::Unknown);
+    for authority in [Side::Meili, Side::Pg] {
+        let pg = standing(3, Some(&["p"]), authority);
+        assert_eq!(
+            decided(std::slice::from_ref(&unknown), Some(pg), Some(&["u"])),
+            Decision::FromMeili(Some(Version(9)))
+        );
+    }
+}
+
+#[test]
+fn what_came_late_goes() {
+    let late = entry(5, put(&["late"]), Side::Meili, Outcome::Unknown);
+    let newer = standing(9, Some(&["new"]), Side::Meili);
+    assert_eq!(decided(std::slice::from_ref(&late), Some(newer.clone()), Some(&["late"])), Decision::FromPg);
+    // With a partial update that PostgreSQL has not been given yet.
+    let merged = entry(12, merge("m"), Side::Meili, KNOWN);
+    assert_eq!(
+        decided(&[late, merged], Some(newer), Some(&["late"])),
+        Decision::Anew(Version(12), Some(fields(&["new", "m"])))
+    );
+}
+
+#[test]
+fn what_meilisearch_has_lost_is_made_again() {
+    let gone = || lost(entry(5, put(&["a"]), Side::Meili, KNOWN));
+    let in_place = standing(5, Some(&["a"]), Side::Meili);
+    assert_eq!(decided(&[gone()], Some(in_place.clone()), Some(&["old"])), Decision::FromPg);
+    // With what came after it, which Meilisearch has made of something older.
+    let after = entry(6, merge("m"), Side::Meili, KNOWN);
+    let again = Decision::Anew(Version(6), Some(fields(&["a", "m"])));
+    assert_eq!(decided(&[gone(), after.clone()], Some(in_place), Some(&["old", "m"])), again);
+    // A copy has taken its place.
+    let copied = Standing { copied_over: Some(Version(5)), ..standing(6, Some(&["old"]), Side::Meili) };
+    assert_eq!(decided(&[gone()], Some(copied), Some(&["old"])), Decision::Anew(Version(7), Some(fields(&["a"]))));
+    // Something newer has.
+    let newer = standing(9, Some(&["new"]), Side::Meili);
+    assert_eq!(decided(&[gone()], Some(newer), Some(&["new"])), Decision::FromMeili(None));
+    let whole = entry(8, put(&["new"]), Side::Meili, KNOWN);
+    let stands = standing(8, Some(&["new"]), Side::Meili);
+    assert_eq!(decided(&[gone(), whole], Some(stands), Some(&["new"])), Decision::FromMeili(None));
+    // A partial update, on what stands; the one after it has arrived.
+    let merged = lost(entry(6, merge("lost"), Side::Meili, KNOWN));
+    let arrived = entry(7, merge("m"), Side::Meili, KNOWN);
+    let old = standing(3, Some(&["old"]), Side::Meili);
+    assert_eq!(
+        decided(&[merged, arrived], Some(old), Some(&["old", "m"])),
+        Decision::Anew(Version(7), Some(fields(&["old", "m", "lost"])))
+    );
+}
+
+#[test]
+fn of_versions_that_the_service_gives_the_higher_one_is_right() {
+    let accepted = |version| explicit(entry(version, put(&["a"]), Side::Meili, KNOWN));
+    let pg = |version| Some(standing(version, Some(&["p"]), Side::Meili));
+    assert_eq!(decided(&[accepted(5)], pg(9), Some(&["a"])), Decision::FromPg);
+    assert_eq!(decided(&[accepted(9)], pg(5), Some(&["a"])), Decision::FromMeili(Some(Version(9))));
+    // It shows something older that came last.
+    assert_eq!(decided(&[accepted(9)], pg(9), Some(&["older"])), Decision::FromPg);
+    assert_eq!(decided(&[accepted(9)], None, Some(&["x"])), Decision::FromMeili(None));
+}
