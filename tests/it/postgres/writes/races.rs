@@ -30,7 +30,10 @@ async fn a_row_another_wrote_after_this_write_began_is_contended() {
     assert_eq!(scene.write(THEIRS, &[aged(long, put(5))]).await, [CONTENDED], "it came while this was under way");
     scene.an_hour_passes().await;
     assert_eq!(scene.write(OURS, &[aged(None, put(6))]).await, [CONTENDED], "nobody knows");
-    assert_eq!(scene.write(OURS, &[aged(Some(Duration::MAX), put(7))]).await, [WRITTEN], "it was ours");
+    let older = aged(Some(Duration::MAX), put(7));
+    assert_eq!(scene.write(OURS, &[older]).await, [CONTENDED], "it was ours, over theirs, and this had begun before");
+    scene.an_hour_passes().await;
+    assert_eq!(scene.write(OURS, &[aged(now, put(7))]).await, [WRITTEN], "it was ours, and over");
     // Each document of a batch by its own age, tombstones included.
     scene.write(OURS, &[write("2", 1, Value::Null), write("3", 1, json!({}))]).await;
     scene.an_hour_passes().await;
