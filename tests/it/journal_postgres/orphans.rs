@@ -165,3 +165,50 @@ async fn shards_that_are_given_back_make_nobody_wait() {
     assert!(written.iter().all(|entry| entry.age.is_some()), "{written:?}");
     assert_eq!((all(&written), all(&reconciled)), (both(&puts, &[]), both(&resyncs, &[])));
 }
+
+/// The server takes its time over it, and whoever asked goes away.
+#[tokio::test]
+async fn a_takeover_that_is_dropped_half_way_leaves_nothing_that_does_not_wait() {
+    let database = migrated().await;
+    let look = outside(database.url()).await;
+    let (dead, heir) = (open(database.url()).await, open(database.url()).await);
+    let (puts, _) = append(&dead, "before").await;
+    claim(&dead, Duty::Reconcile).await;
+    dies(dead, &look).await;
+    // Not a lock on the table: for that the statement would wait before it has been told to begin.
+    let slow = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
+        CREATE TRIGGER slow BEFORE UPDATE ON journal_shards FOR EACH ROW EXECUTE FUNCTION wait()";
+    sqlx::raw_sql(slow).execute(&look).await.unwrap();
+    let mut lock = look.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(1)").execute(&mut *lock).await.unwrap();
+    let stuck = async {
+        let stuck = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted";
+        while number(&look, stuck).await == 0 {}
+    };
+    tokio::select! {
+        claimed = heir.claim(Duty::Reconcile, 1000) => panic!("{claimed:?}"),
+        stuck = timeout(PATIENCE, stuck) => stuck.expect("it waits for the lock"),
+    }
+    lock.rollback().await.unwrap();
+    claim_until(&heir, Duty::Pg, |entries| entries.len() == puts.len()).await;
+    waits(&heir).await;
+}
+
+/// There may be a million of them, and the lease is short.
+#[tokio::test]
+async fn a_takeover_changes_no_entry() {
+    let database = migrated().await;
+    let look = outside(database.url()).await;
+    let (dead, heir) = (open(database.url()).await, open(database.url()).await);
+    let (puts, _) = append(&dead, "before").await;
+    claim(&dead, Duty::Reconcile).await;
+    dies(dead, &look).await;
+    // Whoever wanted to change one would wait.
+    let mut lock = look.begin().await.unwrap();
+    sqlx::query("SELECT FROM journal_entries FOR UPDATE").execute(&mut *lock).await.unwrap();
+    assert_eq!(seqs(&claim(&heir, Duty::Pg).await), puts);
+    waits(&heir).await;
+    lock.rollback().await.unwrap();
+}
