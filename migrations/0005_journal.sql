@@ -23,7 +23,8 @@ CREATE TABLE journal_shards (
     shard  SMALLINT PRIMARY KEY,
     holder BIGINT,
     epoch  BIGINT NOT NULL DEFAULT 0,
-    orphaned_at TIMESTAMPTZ NOT NULL DEFAULT '-infinity' -- when the last holder that died stopped working
+    orphaned_at TIMESTAMPTZ NOT NULL DEFAULT '-infinity', -- when the last holder that died stopped working
+    limbo_until TIMESTAMPTZ NOT NULL DEFAULT '-infinity'  -- until then what that one was sending may still arrive
 );
 INSERT INTO journal_shards (shard) SELECT generate_series(0, 64);
 

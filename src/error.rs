@@ -177,3 +177,30 @@ impl std::error::Error for BackendError {
         self.source.as_deref().map(|source| source as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_leaves_open_what_was_done_unless_it_says() {
+        for (kind, open) in [
+            (BackendErrorKind::Unavailable, true),
+            (BackendErrorKind::Timeout, true),
+            (BackendErrorKind::Panic, true),
+            (BackendErrorKind::Internal, true),
+            // Whoever says so has understood the request, and refuses it.
+            (BackendErrorKind::Unauthorized, false),
+            (BackendErrorKind::IndexNotFound, false),
+            (BackendErrorKind::Unsupported, false),
+            (BackendErrorKind::InvalidQuery, false),
+            (BackendErrorKind::Forbidden, false),
+            (BackendErrorKind::Rejected, false),
+        ] {
+            let error = || BackendError::new(Side::Meili, kind, "sending documents");
+            assert_eq!(error().may_be_done(), open, "{kind:?}");
+            assert_eq!(error().caused_by("why").may_be_done(), open, "{kind:?}");
+            assert!(!error().with_nothing_done().caused_by("why").may_be_done(), "{kind:?}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod http_writes;
 mod journal;
 mod journal_postgres;
 mod meili;
+mod meili_doubts;
 mod meili_writes;
 mod outbox;
 mod postgres;

@@ -89,6 +89,7 @@ fn kind_of_status(status: u16) -> BackendErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use meilisearch_sdk::errors::MeilisearchCommunicationError;
     use serde_json::json;
 
     use super::*;
@@ -109,5 +110,34 @@ mod tests {
             assert_eq!(kind_of_answer(&answer), kind, "{code}");
         }
         assert_eq!(kind_of_status(502), BackendErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn only_what_meilisearch_says_itself_is_a_refusal() {
+        let sent = |failure| not_sent("sending documents", failure);
+        for (code, class) in [
+            ("internal", "internal"),
+            ("no_space_left_on_device", "system"),
+            ("malformed_payload", "invalid_request"),
+            ("not_yet_invented", "not_yet_invented"),
+        ] {
+            let answer = json!({"message": "", "code": code, "type": class, "link": ""});
+            let answer = Error::Meilisearch(serde_json::from_value(answer).unwrap());
+            assert!(!sent(answer).may_be_done(), "{code}");
+        }
+        let proxy = |status_code| {
+            let (message, url) = (None, "http://meili/indexes/movies/documents".to_owned());
+            Error::MeilisearchCommunication(MeilisearchCommunicationError { status_code, message, url })
+        };
+        // Behind a proxy that gives up, Meilisearch may go on.
+        for status in [404, 408, 429, 500, 502, 503, 504] {
+            assert!(sent(proxy(status)).may_be_done(), "{status}");
+        }
+        // One that refuses has passed nothing on.
+        for status in [401, 403, 413] {
+            assert!(!sent(proxy(status)).may_be_done(), "{status}");
+        }
+        let garbled = serde_json::from_str::<u8>("<html>").unwrap_err();
+        assert!(sent(Error::ParseError(garbled)).may_be_done());
     }
 }

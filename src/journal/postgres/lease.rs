@@ -62,12 +62,8 @@ impl PostgresJournal {
         if !excess.is_empty() {
             sqlx::query(sql::RELEASE).bind(process).bind(excess).execute(pool).await?;
         }
-        let taken: Vec<(i16, bool)> = sqlx::query_as(sql::TAKE).bind(process).fetch_all(pool).await?;
-        let orphaned: Vec<i16> = taken.into_iter().filter_map(|(shard, orphaned)| orphaned.then_some(shard)).collect();
-        if !orphaned.is_empty() {
-            let limbo = self.shared.options.journal.limbo.as_secs_f64();
-            sqlx::query(sql::WAIT_FOR_THE_DEAD).bind(orphaned).bind(limbo).execute(pool).await?;
-        }
+        let limbo = self.shared.options.journal.limbo.as_secs_f64();
+        sqlx::query(sql::TAKE).bind(process).bind(limbo).execute(pool).await?;
         let held = sqlx::query_as(sql::HELD).bind(process).fetch_one(pool).await?;
         let (share, shards, epochs): (i64, Vec<i16>, Vec<i64>) = held;
         self.claims.hold(shards.into_iter().zip(epochs));

@@ -28,8 +28,9 @@ pub(super) const RETIRE: &str = "
 /// $1 process, $2 shards.
 pub(super) const RELEASE: &str = "UPDATE journal_shards SET holder = NULL WHERE holder = $1 AND shard = ANY ($2)";
 
-/// Takes shards that nobody holds, up to a fair share. Those that somebody else is just taking are skipped. Says which, and
-/// whether their holder has died.
+/// Takes shards that nobody holds, up to a fair share. Those that somebody else is just taking are skipped. What a holder
+/// that has died was sending may still arrive: that is noted of the shard, since it may hold a million entries. $1 process,
+/// $2 seconds of limbo.
 pub(super) const TAKE: &str = "
     WITH workers AS MATERIALIZED (SELECT process FROM journal_processes WHERE works_until >= clock_timestamp()),
     free AS MATERIALIZED (
@@ -42,13 +43,9 @@ pub(super) const TAKE: &str = "
             - (SELECT count(*) FROM journal_shards WHERE holder = $1))
         FOR UPDATE OF s SKIP LOCKED)
     UPDATE journal_shards s SET holder = $1, epoch = s.epoch + 1,
-        orphaned_at = CASE WHEN free.orphaned THEN coalesce(free.since, clock_timestamp()) ELSE s.orphaned_at END
-    FROM free WHERE s.shard = free.shard RETURNING s.shard, free.orphaned";
-
-/// What the dead were sending may still arrive: what they left to be reconciled waits. $1 shards, $2 seconds of limbo.
-pub(super) const WAIT_FOR_THE_DEAD: &str = "
-    UPDATE journal_entries SET reconcile_due = clock_timestamp() + make_interval(secs => $2)
-    WHERE shard = ANY ($1) AND duties = 4";
+        orphaned_at = CASE WHEN free.orphaned THEN coalesce(free.since, clock_timestamp()) ELSE s.orphaned_at END,
+        limbo_until = CASE WHEN free.orphaned THEN clock_timestamp() + make_interval(secs => $2) ELSE s.limbo_until END
+    FROM free WHERE s.shard = free.shard";
 
 /// The fair share, shards, and their epochs.
 pub(super) const HELD: &str = "
@@ -207,16 +204,16 @@ pub(super) const DISPOSE: &str = "
 /// `ripe` comes by itself, lest the planner look for it along all that is ready, in the order of the places.
 ///
 /// A sweep has to wait for older entries of its index, in whatever shard; later ones for a sweep with this duty, if it is
-/// `pg`.
+/// `pg`. What is to be reconciled waits for what the holder who has died over it was sending.
 const CLAIM: &str = "
     WITH held AS MATERIALIZED (
-        SELECT shard, epoch, orphaned_at FROM journal_shards
+        SELECT shard, epoch, orphaned_at, limbo_until FROM journal_shards
         WHERE holder = $1 AND shard <> ALL ($4::smallint[])),
     swept AS MATERIALIZED (
         SELECT index_uid, min(seq) AS seq FROM journal_entries
         WHERE shard = 64 AND (duties & 2) <> 0 AND {bit} = 2 GROUP BY index_uid),
     ripe AS MATERIALIZED (
-        SELECT e.seq, e.lane, e.shard, e.index_uid FROM journal_entries e
+        SELECT e.seq, e.lane, e.shard, e.index_uid, e.appended_at FROM journal_entries e
         WHERE {ready} AND e.{duty}_due IS NOT NULL AND e.{duty}_due <= now()),
     found AS MATERIALIZED (
         (SELECT e.seq FROM journal_entries e
@@ -233,6 +230,9 @@ const CLAIM: &str = "
 const OPEN: &str = "
     e.shard = ANY (ARRAY(SELECT shard FROM held))
     AND e.lane NOT IN (SELECT unnest($3::bigint[]))
+    AND ({bit} <> 4
+        OR e.shard <> ALL (ARRAY(SELECT shard FROM held WHERE limbo_until > now()))
+        OR e.appended_at > (SELECT max(orphaned_at) FROM held WHERE limbo_until > now()))
     AND NOT EXISTS (SELECT FROM swept w WHERE w.index_uid = e.index_uid AND w.seq < e.seq)
     AND (e.shard <> 64 OR (
         coalesce((SELECT o.seq FROM journal_entries o WHERE o.index_uid = e.index_uid
@@ -242,10 +242,15 @@ const OPEN: &str = "
         AND NOT EXISTS (SELECT FROM journal_entries o WHERE o.index_uid = e.index_uid AND o.seq < e.seq
             AND o.outcome = 'asked')))";
 
-/// In how many microseconds the next entry comes due that waits.
+/// In how many microseconds the next entry comes due that waits. $1 process.
 const NEXT: &str = "
-    SELECT (extract(epoch FROM min(e.{duty}_due) - clock_timestamp()) * 1000000)::bigint FROM journal_entries e
-    WHERE {ready} AND e.{duty}_due IS NOT NULL AND e.{duty}_due > now()";
+    SELECT (extract(epoch FROM least(
+        (SELECT min(e.{duty}_due) FROM journal_entries e
+        WHERE {ready} AND e.{duty}_due IS NOT NULL AND e.{duty}_due > now()),
+        (SELECT min(s.limbo_until) FROM journal_shards s
+        WHERE {bit} = 4 AND s.holder = $1 AND s.limbo_until > now() AND EXISTS (
+            SELECT FROM journal_entries e WHERE {ready} AND e.shard = s.shard AND e.appended_at <= s.orphaned_at))
+    ) - clock_timestamp()) * 1000000)::bigint";
 
 /// $1 process, $2 and $3 shards and the epochs of the claims, $4 to $10 the columns of the ends, $11 entries that are
 /// claimed, which are not superseded unless they have ended before in the same call. Says how many shards are still held under their epoch: entries of others stay as they are.

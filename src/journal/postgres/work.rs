@@ -59,7 +59,8 @@ impl PostgresJournal {
         let found: Vec<Found> = within(WORK_DEADLINE, CLAIMING, search).await.map_err(Failure::told)?;
         let mut next = None;
         if found.len() < limit {
-            let search = sqlx::query_scalar(AssertSqlSafe(sql::of_duty(duty).next.clone())).fetch_one(pool);
+            let search = sqlx::query_scalar(AssertSqlSafe(sql::of_duty(duty).next.clone())).bind(self.shared.process);
+            let search = search.fetch_one(pool);
             let micros: Option<i64> = within(WORK_DEADLINE, CLAIMING, search).await.map_err(Failure::told)?;
             next = micros.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs()));
         }

@@ -21,11 +21,12 @@ struct Shared {
 }
 
 impl Place for Shared {
-    /// The process from before has been dead for longer than its lease. What waits goes on waiting in this journal, since
+    /// The lease of the process from before, which is dead, runs out now. What waits goes on waiting in this journal, since
     /// the process that died is one of many; the suite is about the only one.
     fn open(&self) -> BoxFuture<'_, Arc<dyn Journal>> {
         Box::pin(async {
-            let end_lease = "UPDATE journal_processes SET alive_until = '-infinity', works_until = '-infinity'";
+            let end_lease = "UPDATE journal_processes
+                SET alive_until = clock_timestamp(), works_until = least(works_until, clock_timestamp())";
             sqlx::query(end_lease).execute(&self.look).await.unwrap();
             let end_waits = "UPDATE journal_entries SET meili_due = NULL, pg_due = NULL, reconcile_due = NULL,
                 meili_why = NULL, pg_why = NULL, reconcile_why = NULL WHERE outcome = 'accepted'";

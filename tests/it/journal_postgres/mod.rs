@@ -4,6 +4,7 @@ mod conformance;
 mod faults;
 mod hand_over;
 mod measure;
+mod orphans;
 mod replicas;
 mod sharing;
 

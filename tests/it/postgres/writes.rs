@@ -2,6 +2,7 @@
 
 mod failures;
 mod races;
+mod repeats;
 mod replacing;
 mod sweeps;
 

@@ -9,6 +9,7 @@ mod brief;
 mod client;
 mod history;
 mod journal;
+mod model;
 mod process;
 mod profile;
 mod run;

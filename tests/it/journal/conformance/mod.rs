@@ -87,6 +87,7 @@ macro_rules! each_promise {
             a_restart_ends_claims_and_waits
             a_restart_makes_asked_unknown
             a_restart_begins_limbo_anew
+            a_restart_lets_what_was_left_to_be_reconciled_wait
             a_restart_forgets_ages
             highest_version_outlives_everything
         }

@@ -87,6 +87,47 @@ pub(crate) async fn a_restart_begins_limbo_anew(place: &impl Place) {
     assert_eq!(seqs(&found), [seq]);
 }
 
+/// What the process that died was sending for them may still arrive: compared before, they would seem to be alike.
+pub(crate) async fn a_restart_lets_what_was_left_to_be_reconciled_wait(place: &impl Place) {
+    let journal = place.open().await;
+    assert_eq!(journal.limbo(), LIMBO);
+    // One that it was reconciling, one that it was not, and one that had no other duty any more.
+    let under_way = accepted(&*journal, resync("a", 1)).await;
+    assert_eq!(claimed(&*journal, Duty::Reconcile).await, [under_way]);
+    let waiting = accepted(&*journal, resync("b", 2)).await;
+    let delivered = accepted(&*journal, Intent { authority: Side::Pg, ..put("c", 3) }).await;
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [delivered]);
+    settle(&*journal, Duty::Meili, delivered, End::Then { duties: Duties::RECONCILE, redo: false }).await;
+    let written = accepted(&*journal, put("d", 4)).await;
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [written]);
+    settle(&*journal, Duty::Meili, written, End::Then { duties: Duties::RECONCILE, redo: false }).await;
+    let fresh = accepted(&*journal, put("e", 5)).await;
+
+    let began = Instant::now();
+    let journal = reopened(journal, place).await;
+    let first = claim(&*journal, Duty::Reconcile).await;
+    if began.elapsed() < LIMBO {
+        assert_eq!(first.entries, []);
+        let next = first.next.expect("they come due by themselves");
+        assert!(next <= LIMBO + Duration::from_millis(1), "{next:?}");
+    }
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [fresh], "other duties do not wait");
+    assert_eq!(claimed(&*journal, Duty::Pg).await, [written, fresh], "with something to be reconciled or without");
+    // Nobody who has died was sending anything for this one.
+    let new = accepted(&*journal, resync("f", 6)).await;
+    let mut found = seqs(&first.entries);
+    found.extend(claimed(&*journal, Duty::Reconcile).await);
+    if began.elapsed() < LIMBO {
+        assert_eq!(found, [new]);
+    }
+    while found.len() < 4 {
+        found.extend(seqs(&claimed_soon(&*journal, Duty::Reconcile).await));
+    }
+    assert!(began.elapsed() + Duration::from_millis(1) >= LIMBO, "due after {:?}", began.elapsed());
+    found.sort();
+    assert_eq!(found, [under_way, waiting, delivered, new]);
+}
+
 pub(crate) async fn a_restart_forgets_ages(place: &impl Place) {
     let journal = place.open().await;
     let began = Instant::now();
