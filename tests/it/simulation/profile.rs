@@ -66,9 +66,13 @@ impl Profile {
             clock_steps: often(0.4),
             ack_both: often(0.15),
             documents: dice.random_range(1..4),
-            clients: dice.random_range(1..4),
+            clients: dice.random_range(1..5),
             writes: dice.random_range(5..30),
-            think: Duration::from_millis(dice.random_range(1..600)),
+            think: Duration::from_millis(if dice.random_bool(0.5) {
+                dice.random_range(1..20)
+            } else {
+                dice.random_range(20..600)
+            }),
         }
     }
 }

@@ -207,10 +207,13 @@ impl State {
     }
 
     fn overwrite(&mut self, by: WrittenBy, id: &DocumentId, version: Version, document: Option<Document>) {
+        // Nobody knows when it began, so that every other writer has come in between, and every sweep.
+        let raced = |row: &Row| row.writer != by.writer || row.contended;
+        let contended = self.swept.is_some() || self.rows.get(id).is_some_and(raced);
         let over = self.rows.get(id).map(|row| row.copied_over.unwrap_or(row.version));
         let copy = by.authority == Side::Meili && self.rows.get(id).is_some_and(|row| version.0 - 1 <= row.version.0);
         let copied_over = over.filter(|_| copy);
-        self.rows.insert(id.clone(), Row { version, document, copied_over, ..Row::by(by) });
+        self.rows.insert(id.clone(), Row { version, document, copied_over, contended, ..Row::by(by) });
     }
 }
 
