@@ -49,7 +49,8 @@ impl Claims {
         busy
     }
 
-    /// Claims what was found, up to the first sweep, which goes alone; without what was released or lost meanwhile.
+    /// Claims what was found, without what was released or lost meanwhile. A sweep goes alone: the next call begins with one
+    /// that is not the first, and what belongs to those before it goes with them.
     pub(super) fn take(&self, duty: Duty, found: Vec<Found>) -> Vec<Found> {
         let mut state = self.locked();
         let mut taken: Vec<Found> = Vec::new();
@@ -59,7 +60,7 @@ impl Claims {
                 continue;
             }
             if found.is_sweep() && !taken.is_empty() {
-                break;
+                continue;
             }
             state.claimed.insert((duty, found.seq), claimed);
             let alone = found.is_sweep();

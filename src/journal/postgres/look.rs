@@ -42,12 +42,14 @@ impl PostgresJournal {
         index: &str,
         ids: &[(DocumentId, Seq)],
     ) -> Result<Vec<bool>, JournalError> {
+        let claimed = if duty == Duty::Reconcile { self.claims.busy(duty).seqs } else { Vec::new() };
         let search = sqlx::query_scalar(sql::OPEN_AFTER)
             .bind(i32::from(duty.bit()))
             .bind(to_text(index))
             .bind(ids.iter().map(|(id, _)| lane(index, id)).collect::<Vec<_>>())
             .bind(ids.iter().map(|(id, _)| to_text(id.as_str())).collect::<Vec<_>>())
             .bind(ids.iter().map(|(_, seq)| seq.0).collect::<Vec<_>>())
+            .bind(claimed)
             .fetch_all(&self.shared.pools.work);
         within(WORK_DEADLINE, "looking for later entries", search).await.map_err(Failure::told)
     }

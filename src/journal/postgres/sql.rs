@@ -137,12 +137,13 @@ pub(super) const RESOLVE: &str = "
         WHERE e.seq = m.seq AND e.outcome = 'asked' AND m.outcome <> 'refused' RETURNING e.seq)
     SELECT seq FROM gone UNION ALL SELECT seq FROM kept";
 
-/// $1 duty bit, $2 index; then lane, id and the entry after which, by document.
+/// $1 duty bit, $2 index; then lane, id and the entry after which, by document; $6 entries that do not count.
 pub(super) const OPEN_AFTER: &str = "
     SELECT EXISTS (
         SELECT FROM journal_entries e
         WHERE e.lane = d.lane AND e.index_uid = $2 AND e.id = d.id AND e.seq > d.after
-            AND (e.outcome = 'asked' OR (e.duties & $1::int) <> 0) AND NOT ($1::int = 1 AND e.authority = 'pg'))
+            AND (e.outcome = 'asked' OR (e.duties & $1::int) <> 0) AND NOT ($1::int = 1 AND e.authority = 'pg')
+            AND e.seq NOT IN (SELECT unnest($6::bigint[])))
     FROM unnest($3::bigint[], $4::text[], $5::bigint[]) WITH ORDINALITY AS d (lane, id, after, place)
     ORDER BY place";
 
@@ -215,17 +216,49 @@ const CLAIM: &str = "
     ripe AS MATERIALIZED (
         SELECT e.seq, e.lane, e.shard, e.index_uid, e.appended_at FROM journal_entries e
         WHERE {ready} AND e.{duty}_due IS NOT NULL AND e.{duty}_due <= now()),
-    found AS MATERIALIZED (
-        (SELECT e.seq FROM journal_entries e
-        WHERE {ready} AND e.{duty}_due IS NULL AND {open} ORDER BY e.seq LIMIT $2)
-        UNION ALL
-        (SELECT e.seq FROM ripe e WHERE {open} ORDER BY e.seq LIMIT $2))
+    {found}
     SELECT e.seq, e.lane, e.shard, h.epoch, e.index_uid, e.id, e.version, e.explicit, e.authority, e.deed, e.outcome,
         e.task, e.redo, e.{duty}_tries AS tries,
         CASE WHEN e.appended_at > h.orphaned_at
                 AND e.process IN (SELECT process FROM journal_processes WHERE alive_until >= now())
             THEN (extract(epoch FROM clock_timestamp() - e.appended_at) * 1000000)::bigint END AS age
-    FROM found JOIN journal_entries e USING (seq) JOIN held h USING (shard) ORDER BY e.seq LIMIT $2";
+    FROM found JOIN journal_entries e USING (seq) JOIN held h USING (shard) ORDER BY e.seq {limit}";
+
+const FOUND: &str = "
+    found AS MATERIALIZED (
+        (SELECT e.seq FROM journal_entries e
+        WHERE {ready} AND e.{duty}_due IS NULL AND {open} ORDER BY e.seq LIMIT $2)
+        UNION ALL
+        (SELECT e.seq FROM ripe e WHERE {open} ORDER BY e.seq LIMIT $2))";
+
+/// What is to be reconciled comes by documents: of which all is due, and all of which is found, one document after another
+/// until the limit is reached.
+///
+/// `ripe` is put in order before the documents are looked at, so that no more of them are than it takes.
+const FOUND_TOGETHER: &str = "
+    due AS MATERIALIZED (
+        (SELECT e.seq, e.lane, e.shard, e.index_uid, e.id FROM journal_entries e
+        WHERE {ready} AND e.{duty}_due IS NULL AND {open} AND {whole} ORDER BY e.seq LIMIT $2)
+        UNION ALL
+        (SELECT e.* FROM (SELECT e.seq FROM ripe e WHERE {open} ORDER BY e.seq OFFSET 0) r CROSS JOIN LATERAL (
+            SELECT e.seq, e.lane, e.shard, e.index_uid, e.id FROM journal_entries e WHERE e.seq = r.seq OFFSET 0) e
+        WHERE {whole} ORDER BY r.seq LIMIT $2)),
+    document AS MATERIALIZED (
+        SELECT lane, shard, index_uid, id, min(seq) AS first FROM due GROUP BY lane, shard, index_uid, id),
+    found AS MATERIALIZED (
+        SELECT seq FROM (
+            SELECT o.seq, count(*) OVER (ORDER BY d.first GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM document d CROSS JOIN LATERAL (
+                SELECT o.seq FROM journal_entries o
+                WHERE o.lane = d.lane AND o.index_uid = d.index_uid AND o.id = d.id AND (o.duties & 7) = 4
+                    AND o.shard = d.shard AND (o.shard <> 64 OR o.seq = d.first) OFFSET 0) o) o
+        WHERE before < $2)";
+
+/// Whether nothing that is to be reconciled of the document has to wait. Asked entry by entry, by an index of its own: a
+/// million others may wait, or a thousand of the document be due.
+const WHOLE: &str = "
+    (SELECT o.seq FROM journal_entries o WHERE o.lane = e.lane AND o.index_uid = e.index_uid AND o.id = e.id
+        AND (o.duties & 7) = 4 AND o.reconcile_due > now() AND o.shard <> 64 LIMIT 1) IS NULL";
 
 const OPEN: &str = "
     e.shard = ANY (ARRAY(SELECT shard FROM held))
@@ -345,9 +378,11 @@ impl OfDuty {
             Duty::Pg => "(e.duties & 2) <> 0",
             Duty::Reconcile => "e.duties = 4",
         };
+        let (found, limit) = if duty == Duty::Reconcile { (FOUND_TOGETHER, "") } else { (FOUND, "LIMIT $2") };
         let bit = duty.bit().to_string();
         let of = |sql: &str| {
-            let sql = sql.replace("{open}", OPEN).replace("{ready}", ready);
+            let sql = sql.replace("{found}", found).replace("{limit}", limit);
+            let sql = sql.replace("{whole}", WHOLE).replace("{open}", OPEN).replace("{ready}", ready);
             sql.replace("{duty}", duty.as_str()).replace("{bit}", &bit).into()
         };
         Self { claim: of(CLAIM), next: of(NEXT), settle: of(SETTLE) }

@@ -33,7 +33,7 @@ impl Writer {
     pub(super) async fn claim(&mut self, duty: Duty, limit: usize) -> Sql<RawClaim> {
         let now = Instant::now();
         let mut claim = RawClaim::default();
-        let found = self.look(duty, limit, now, &mut claim).await;
+        let found = self.find(duty, limit, now, &mut claim).await;
         // What has been taken out of the sets goes into one of them, however it went.
         let (opened, before) = (self.opened, self.before);
         let queue = self.book.queue(duty);
@@ -47,6 +47,18 @@ impl Writer {
         }
         claim.next = claim.next.or_else(|| queue.next_due(now));
         Ok(claim)
+    }
+
+    async fn find(&mut self, duty: Duty, limit: usize, now: Instant, claim: &mut RawClaim) -> Sql<()> {
+        loop {
+            let from = claim.entries.len();
+            self.look(duty, limit, now, claim).await?;
+            let again = duty == Duty::Reconcile && self.together(from, limit, now, claim).await?;
+            // There may be others behind those that wait.
+            if !again || claim.entries.len() >= limit || claim.next.is_some() {
+                return Ok(());
+            }
+        }
     }
 
     async fn look(&mut self, duty: Duty, limit: usize, now: Instant, claim: &mut RawClaim) -> Sql<()> {
@@ -67,7 +79,7 @@ impl Writer {
         // First what is known, all of which is older; then what is not.
         loop {
             let room = limit.saturating_sub(claim.entries.len());
-            let chunk: Vec<i64> = self.book.queue(duty).ready.iter().take(room).copied().collect();
+            let chunk = self.book.queue(duty).next_ready(room);
             if chunk.is_empty() {
                 break;
             }
@@ -86,15 +98,17 @@ impl Writer {
             }
         }
         while claim.entries.len() < limit && !self.book.queue(duty).is_full() {
-            let after = self.book.queue(duty).scanned;
+            let after = self.book.queue(duty).scanned();
             let rows = sql::scan(&mut self.conn, duty, after, limit - claim.entries.len()).await?;
             if rows.is_empty() {
                 break;
             }
             for row in rows {
-                let due = self.due(&row);
+                let due = self.due(row.seq, row.outcome, row.duties, row.due);
                 let queue = self.book.queue(duty);
-                queue.scanned = row.seq;
+                if !queue.reach(row.seq) {
+                    continue;
+                }
                 if due.is_some_and(|due| due > now) {
                     due.into_iter().for_each(|due| queue.wait(row.seq, due));
                     continue;
@@ -140,10 +154,10 @@ impl Writer {
     }
 
     /// When an unknown outcome has waited long enough, or what another process was sending, if it has to wait.
-    fn due(&self, row: &RawEntry) -> Option<Instant> {
-        let since_opening = if row.seq > self.before { super::row::millis(row.due) } else { self.limbo };
-        let left_behind = row.seq <= self.before && row.duties == Duties::RECONCILE;
-        (row.outcome == UNKNOWN || left_behind).then(|| self.opened + since_opening)
+    pub(super) fn due(&self, seq: i64, outcome: i64, duties: Duties, due: i64) -> Option<Instant> {
+        let since_opening = if seq > self.before { super::row::millis(due) } else { self.limbo };
+        let left_behind = seq <= self.before && duties == Duties::RECONCILE;
+        (outcome == UNKNOWN || left_behind).then(|| self.opened + since_opening)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     super::{Duty, Status},
     error::{Sql, failed},
     op::{Given, Look, RawLetter},
-    row::{RawIntent, millis},
+    row::{RawIntent, list, millis},
     sql,
     writer::Writer,
 };
@@ -23,7 +23,9 @@ impl Writer {
                 let _ = reply.send(claim.map_err(|error| failed("claiming entries", error)));
             }
             Look::OpenAfter { duty, pairs, reply } => {
-                let open = sql::open_after(&mut self.conn, duty, pairs).await;
+                let being_reconciled = (duty == Duty::Reconcile).then(|| self.book.queue(duty).claimed());
+                let but = list(being_reconciled.into_iter().flatten());
+                let open = sql::open_after(&mut self.conn, duty, pairs, but).await;
                 let _ = reply.send(open.map_err(|error| failed("looking for later entries", error)));
             }
             Look::NotCarried { side, pairs, reply } => {

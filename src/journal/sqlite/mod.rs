@@ -24,8 +24,10 @@ mod hub;
 mod look;
 mod op;
 mod open;
+mod queue;
 mod row;
 mod sql;
+mod together;
 mod writer;
 
 use std::{path::Path, time::Duration};

@@ -174,6 +174,11 @@ impl RawEntry {
         })
     }
 
+    /// What it is about; others of its lane may be about something else.
+    pub(super) fn document(&self) -> (i64, &[u8], &[u8]) {
+        (self.lane, &self.intent.name, &self.intent.id)
+    }
+
     /// Fills in what this process knows.
     pub(super) fn given_out(&mut self, attempts: u32, opened: Instant, before: i64, now: Instant) {
         self.attempts = attempts;

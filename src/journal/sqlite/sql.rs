@@ -105,10 +105,18 @@ const RESOLVE: &str = "
     FROM (SELECT value ->> 0 AS seq, value ->> 1 AS task FROM json_each(?1)) AS mark
     WHERE entries.seq = mark.seq AND +outcome = 0 RETURNING entries.seq, flags, duties";
 
+/// What else is to be reconciled of the documents of these entries. The plus keeps the planner from walking through all that
+/// is to be reconciled.
+const COMPANIONS: &str = "
+    SELECT one.seq, e.seq, e.outcome, e.due FROM json_each(?1) CROSS JOIN entries one ON one.seq = json_each.value
+    CROSS JOIN entries e ON e.lane = one.lane AND e.seq <> one.seq
+    WHERE +e.duties = 4 AND NOT e.flags & 8 AND e.id = one.id AND e.name = one.name";
+
 const OPEN_AFTER: &str = "
     SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)
     CROSS JOIN entries e ON e.lane = json_each.value ->> 0 AND e.seq > json_each.value ->> 1
-    WHERE (e.duties & ?2 OR e.outcome = 0) AND NOT (?2 = 1 AND e.flags & 2)";
+    WHERE (e.duties & ?2 OR e.outcome = 0) AND NOT (?2 = 1 AND e.flags & 2)
+        AND e.seq NOT IN (SELECT value FROM json_each(?3))";
 
 const NOT_CARRIED: &str = "
     SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)
@@ -276,9 +284,22 @@ pub(super) async fn first_sweeps(conn: &mut SqliteConnection) -> Sql<Vec<(i64, i
     sqlx::query_as(FIRST).fetch_all(conn).await
 }
 
-/// Which of the pairs of lane and place have a later open entry: number of the pair, index and id.
-pub(super) async fn open_after(conn: &mut SqliteConnection, duty: Duty, pairs: String) -> Sql<Vec<OpenLane>> {
-    sqlx::query_as(OPEN_AFTER).bind(pairs).bind(i64::from(duty.bit())).fetch_all(conn).await
+/// The rest of documents, by one entry of each: that one, and place, outcome and `due` of another.
+pub(super) async fn companions(
+    conn: &mut SqliteConnection,
+    of: impl Iterator<Item = i64>,
+) -> Sql<Vec<(i64, i64, i64, i64)>> {
+    sqlx::query_as(COMPANIONS).bind(list(of)).fetch_all(conn).await
+}
+
+/// Which of the pairs of lane and place have a later open entry that is not one of `but`: number of the pair, index and id.
+pub(super) async fn open_after(
+    conn: &mut SqliteConnection,
+    duty: Duty,
+    pairs: String,
+    but: String,
+) -> Sql<Vec<OpenLane>> {
+    sqlx::query_as(OPEN_AFTER).bind(pairs).bind(i64::from(duty.bit())).bind(but).fetch_all(conn).await
 }
 
 pub(super) async fn not_carried(

@@ -40,35 +40,37 @@ pub(crate) async fn done_supersedes_earlier_entries_of_the_document(place: &impl
 
 pub(crate) async fn supersedes_spares_what_it_must(place: &impl Place) {
     let journal = place.open().await;
-    let claimed_before = accepted(&*journal, resync("a", 1)).await;
-    assert_eq!(claimed(&*journal, Duty::Reconcile).await, [claimed_before]);
-    let unknown = append(&*journal, put("a", 2), Outcome::Unknown).await;
+    let came_to_it = accepted(&*journal, put("a", 1)).await;
+    let unknown = append(&*journal, put("a", 2), Outcome::Asked).await;
     let asked = append(&*journal, put("a", 3), Outcome::Asked).await;
     let other = accepted(&*journal, resync("b", 4)).await;
     let namesake = accepted(&*journal, elsewhere(resync("a", 5))).await;
-    assert_eq!(claimed(&*journal, Duty::Reconcile).await, [other, namesake]);
+    let otherwise = accepted(&*journal, put("a", 6)).await;
+    let put_off = accepted(&*journal, resync("a", 7)).await;
+    let older = accepted(&*journal, resync("a", 8)).await;
+    let newest = accepted(&*journal, resync("a", 9)).await;
+    let after = accepted(&*journal, resync("a", 10)).await;
+    assert_eq!(claimed(&*journal, Duty::Reconcile).await, [other, namesake, put_off, older, newest, after]);
     let later = || End::Retry { after: LATER, why: None, counts: false };
     settle(&*journal, Duty::Reconcile, other, later()).await;
     settle(&*journal, Duty::Reconcile, namesake, later()).await;
-    let otherwise = accepted(&*journal, put("a", 6)).await;
 
-    // One that came before the call, one that is settled by it, one that comes after it; the middle one supersedes.
-    settle(&*journal, Duty::Reconcile, claimed_before, later()).await;
-    let older = accepted(&*journal, resync("a", 7)).await;
-    let newest = accepted(&*journal, resync("a", 8)).await;
-    let after = accepted(&*journal, resync("a", 9)).await;
-    assert_eq!(claimed(&*journal, Duty::Reconcile).await, [older, newest, after]);
-    settle(&*journal, Duty::Reconcile, after, later()).await;
+    // Two come to be reconciled while others of the document are claimed.
+    for duty in [Duty::Meili, Duty::Pg] {
+        assert_eq!(claimed(&*journal, duty).await, [came_to_it, otherwise]);
+        settle(&*journal, duty, came_to_it, End::Then { duties: Duties::RECONCILE, redo: false }).await;
+        settle(&*journal, duty, otherwise, later()).await;
+    }
+    assert_eq!(resolve(&*journal, unknown, Outcome::Unknown).await, []);
+    assert_eq!(counts(&*journal).await, [10, 1, 1, 1, 8]);
+
+    settle(&*journal, Duty::Reconcile, put_off, later()).await;
     settle(&*journal, Duty::Reconcile, newest, End::Done { supersedes: true }).await;
-
-    // Gone: `claimed_before`, which waited unclaimed, and `newest`. Left: the rest.
+    // Gone: `came_to_it` and `put_off`, which nobody had claimed, and `newest`. Left: the rest.
     let left = [unknown, asked, other, namesake, otherwise, older, after];
     assert_eq!(counts(&*journal).await, [left.len() as u64, 1, 1, 1, 5]);
-    let begun = Instant::now();
-    while begun.elapsed() < LIMBO {
-        sleep(Duration::from_millis(5)).await;
-    }
-    settle(&*journal, Duty::Reconcile, older, later()).await;
+    done(&*journal, Duty::Reconcile, older).await;
+    done(&*journal, Duty::Reconcile, after).await;
     let found = claimed_soon(&*journal, Duty::Reconcile).await;
     assert_eq!(seqs(&found), [unknown], "what is unknown is never superseded");
 }

@@ -13,6 +13,7 @@ mod letters;
 mod resolving;
 mod restart;
 mod sweeps;
+mod together;
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +30,7 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-pub(crate) use {claims::*, ends::*, letters::*, resolving::*, restart::*, sweeps::*};
+pub(crate) use {claims::*, ends::*, letters::*, resolving::*, restart::*, sweeps::*, together::*};
 
 /// What journals are opened with here.
 pub(crate) const OPTIONS: JournalOptions = JournalOptions { limbo: LIMBO };
@@ -65,6 +66,16 @@ macro_rules! each_promise {
             reconcile_comes_after_all_other_duties
             concurrent_claims_share_nothing
             open_after_sees_later_entries
+            what_is_to_be_reconciled_of_a_document_is_given_out_together
+            while_one_of_a_document_is_reconciled_none_is_given_out
+            a_document_waits_for_the_last_that_is_put_off
+            a_document_waits_for_the_last_that_is_unknown
+            a_document_that_waits_holds_up_no_other
+            the_limit_does_not_part_a_document
+            what_was_given_out_with_others_is_not_given_out_again
+            what_has_another_duty_is_not_part_of_it
+            open_after_leaves_out_what_is_being_reconciled
+            claims_are_those_of_the_journal_in_memory
             a_sweep_is_given_out_alone
             a_sweep_waits_for_older_duties
             a_sweep_waits_for_older_entries_being_asked
