@@ -44,7 +44,7 @@ impl Profile {
         let replicas = if often(0.5) { 2 } else { 1 };
         let explicit = often(0.25);
         let tells_tasks = often(0.7);
-        let merges = !explicit && often(0.5) && (replicas == 1 || tells_tasks);
+        let merges = !explicit && often(0.5) && replicas == 1;
         let sweeps = !explicit && often(0.15) && replicas == 1;
         // What is not promised, see the limits in the README.
         let power_loss = often(0.2) && !((explicit || merges) && replicas > 1);
