@@ -126,7 +126,7 @@ pub struct Settled {
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// The duty is done. If it `supersedes`, so it is for earlier accepted entries of the same document, unless they are
-    /// claimed for it or are sweeps.
+    /// claimed for it, are sweeps, or have a higher version.
     Done {
         /// Whether this was about the whole document.
         supersedes: bool,

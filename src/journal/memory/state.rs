@@ -317,7 +317,8 @@ impl State {
             let Some(mut slot) = self.slots.get(&at).cloned() else { continue };
             let accepted = matches!(slot.outcome, Outcome::Accepted(_));
             let sweep = matches!(slot.intent.deed, Deed::Sweep(_));
-            if accepted && !sweep && !claimed && slot.duties.has(duty) {
+            let newer = slot.intent.version > intent.version;
+            if accepted && !sweep && !claimed && !newer && slot.duties.has(duty) {
                 self.forget(duty, at);
                 slot.duties = slot.duties.without(duty);
                 self.set(at, slot);

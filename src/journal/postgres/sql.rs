@@ -299,12 +299,13 @@ const SETTLE: &str = "
         SELECT * FROM unnest($4::bigint[], $5::text[], $6::smallint[], $7::bool[], $8::float8[], $9::text[],
             $10::bool[]) WITH ORDINALITY AS d (seq, how, follow, redo, after, why, counts, place)),
     mine AS MATERIALIZED (
-        SELECT e.seq, e.lane, e.index_uid, e.id FROM ended d JOIN journal_entries e ON e.seq = d.seq
+        SELECT e.seq, e.lane, e.index_uid, e.id, e.version FROM ended d JOIN journal_entries e ON e.seq = d.seq
         WHERE (e.duties & {bit}) <> 0 AND e.shard IN (SELECT shard FROM fence)),
     older AS MATERIALIZED (
         SELECT o.seq FROM mine m JOIN ended d ON d.seq = m.seq AND d.how = 'supersedes'
         JOIN journal_entries o ON o.lane = m.lane AND o.seq < m.seq
         WHERE o.index_uid = m.index_uid AND o.id = m.id AND o.shard <> 64 AND o.outcome = 'accepted'
+            AND o.version <= m.version
             AND (o.duties & {bit}) <> 0 AND (o.seq NOT IN (SELECT unnest($11::bigint[]))
                 OR EXISTS (SELECT FROM ended p WHERE p.seq = o.seq AND p.place < d.place))),
     locked AS MATERIALIZED (

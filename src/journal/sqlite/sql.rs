@@ -97,7 +97,8 @@ static BLOCKERS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
 const SUPERSEDED: &str = "
     SELECT DISTINCT older.seq FROM json_each(?1) CROSS JOIN entries new ON new.seq = json_each.value
     CROSS JOIN entries older ON older.lane = new.lane AND older.seq < new.seq
-    WHERE older.duties & ?2 AND older.outcome = 1 AND NOT older.flags & 8 AND older.id = new.id AND older.name = new.name";
+    WHERE older.duties & ?2 AND older.outcome = 1 AND NOT older.flags & 8 AND older.id = new.id AND older.name = new.name
+        AND older.version <= new.version";
 
 /// The plus keeps the planner from walking through all that are asked.
 const RESOLVE: &str = "

@@ -96,7 +96,7 @@ impl Postgres {
         let mut swept = 0;
         for row in state.rows.values_mut().filter(|row| row.document.is_some() && row.version <= version) {
             let authority = if row.authority == Side::Pg { Side::Pg } else { by.authority };
-            *row = Row { version, document: None, authority, ..Row::by(by) };
+            *row = Row { version, document: None, authority, contended: row.contended, ..Row::by(by) };
             swept += 1;
         }
         swept

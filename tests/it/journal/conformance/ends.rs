@@ -75,6 +75,17 @@ pub(crate) async fn supersedes_spares_what_it_must(place: &impl Place) {
     assert_eq!(seqs(&found), [unknown], "what is unknown is never superseded");
 }
 
+pub(crate) async fn a_higher_version_is_not_superseded(place: &impl Place) {
+    let journal = place.open().await;
+    let higher = accepted(&*journal, put("a", 9)).await;
+    let found = claimed(&*journal, Duty::Pg).await;
+    settle(&*journal, Duty::Pg, higher, End::Retry { after: LATER, why: None, counts: false }).await;
+    let lower = accepted(&*journal, put("a", 5)).await;
+    assert_eq!((found, claimed(&*journal, Duty::Pg).await), (vec![higher], vec![lower]));
+    settle(&*journal, Duty::Pg, lower, End::Done { supersedes: true }).await;
+    assert_eq!(counts(&*journal).await, [2, 0, 2, 1, 0], "the higher one is still to be written");
+}
+
 pub(crate) async fn then_adds_duties(place: &impl Place) {
     let journal = place.open().await;
     let seq = accepted(&*journal, put("a", 1)).await;

@@ -84,6 +84,7 @@ macro_rules! each_promise {
             done_ends_one_duty
             done_supersedes_earlier_entries_of_the_document
             supersedes_spares_what_it_must
+            a_higher_version_is_not_superseded
             then_adds_duties
             retry_comes_due_later
             retry_counts_attempts_if_asked_to
