@@ -128,6 +128,35 @@ pub(crate) async fn a_restart_lets_what_was_left_to_be_reconciled_wait(place: &i
     assert_eq!(found, [under_way, waiting, delivered, new]);
 }
 
+/// What is new of its document must not draw it along.
+pub(crate) async fn what_a_restart_lets_wait_is_not_given_out_with_something_new(place: &impl Place) {
+    let journal = place.open().await;
+    let left = accepted(&*journal, resync("a", 1)).await;
+    let began = Instant::now();
+    let journal = reopened(journal, place).await;
+    let before = claimed(&*journal, Duty::Reconcile).await;
+    let new = accepted(&*journal, resync("a", 2)).await;
+    let early = [before, claimed(&*journal, Duty::Reconcile).await].concat();
+    if began.elapsed() < LIMBO {
+        assert!(!early.contains(&left), "{early:?}");
+    }
+    let mut found = Vec::new();
+    let mut given = early;
+    loop {
+        for seq in &given {
+            done(&*journal, Duty::Reconcile, *seq).await;
+        }
+        found.extend(given);
+        if found.len() == 2 {
+            break;
+        }
+        given = seqs(&claimed_soon(&*journal, Duty::Reconcile).await);
+    }
+    assert!(began.elapsed() + Duration::from_millis(1) >= LIMBO, "due after {:?}", began.elapsed());
+    found.sort();
+    assert_eq!(found, [left, new]);
+}
+
 pub(crate) async fn a_restart_forgets_ages(place: &impl Place) {
     let journal = place.open().await;
     let began = Instant::now();
