@@ -147,10 +147,8 @@ impl Known<'_> {
         };
         let merges = || self.entries.iter().filter(missing);
         let Some(newest) = merges().map(|entry| entry.intent.version).max() else { return Some(Decision::FromPg) };
-        if self.there.is_none() {
-            // One deletion looks like another: it may be that of another replica, and newer than those.
-            return None;
-        }
+        // One deletion looks like another: it may be that of another replica, and newer than those.
+        self.there?;
         let base = self.standing.and_then(|standing| standing.document.clone());
         Some(Decision::Anew(newest.max(above(self.standing)), with(base, merges())))
     }
