@@ -258,7 +258,11 @@ const FOUND_TOGETHER: &str = "
 /// million others may wait, or a thousand of the document be due.
 const WHOLE: &str = "
     (SELECT o.seq FROM journal_entries o WHERE o.lane = e.lane AND o.index_uid = e.index_uid AND o.id = e.id
-        AND (o.duties & 7) = 4 AND o.reconcile_due > now() AND o.shard <> 64 LIMIT 1) IS NULL";
+        AND (o.duties & 7) = 4 AND o.reconcile_due > now() AND o.shard <> 64 LIMIT 1) IS NULL
+    AND (NOT EXISTS (SELECT FROM held WHERE limbo_until > now()) OR
+        (SELECT o.seq FROM journal_entries o WHERE o.lane = e.lane AND o.index_uid = e.index_uid AND o.id = e.id
+            AND (o.duties & 7) = 4 AND o.shard = ANY (ARRAY(SELECT shard FROM held WHERE limbo_until > now()))
+            AND o.appended_at <= (SELECT max(orphaned_at) FROM held WHERE limbo_until > now()) LIMIT 1) IS NULL)";
 
 const OPEN: &str = "
     e.shard = ANY (ARRAY(SELECT shard FROM held))

@@ -132,6 +132,8 @@ pub(crate) async fn a_restart_lets_what_was_left_to_be_reconciled_wait(place: &i
 pub(crate) async fn what_a_restart_lets_wait_is_not_given_out_with_something_new(place: &impl Place) {
     let journal = place.open().await;
     let left = accepted(&*journal, resync("a", 1)).await;
+    // It works: only of those that do may something be under way.
+    assert_eq!(claimed(&*journal, Duty::Pg).await, []);
     let began = Instant::now();
     let journal = reopened(journal, place).await;
     let before = claimed(&*journal, Duty::Reconcile).await;
