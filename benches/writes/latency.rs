@@ -40,7 +40,7 @@ use crate::{
     sides::{self, INDEX, Postgres, Slow},
 };
 
-const CLIENTS: usize = 8;
+static CLIENTS: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("CLIENTS").map_or(8, |n| n.parse().unwrap()));
 const ROUNDS: usize = 20;
 const PER_TURN: Duration = Duration::from_millis(500);
 /// Different documents of one variant.
@@ -176,7 +176,8 @@ impl Sides {
             }
         }
         println!(
-            "\n{what}: {CLIENTS} clients, {rounds} turns of {per_turn:?}; an fsync of 1 KB takes {:.2} ms here; load {}",
+            "\n{what}: {} clients, {rounds} turns of {per_turn:?}; an fsync of 1 KB takes {:.2} ms here; load {}",
+            *CLIENTS,
             fsync_millis(self.folder.path(), 1024),
             load()
         );
@@ -230,7 +231,7 @@ impl Variant {
     async fn turn(&mut self, length: Duration, index: &Arc<str>, counted: bool) {
         let mut turn = Histogram::<u64>::new(3).unwrap();
         let until = Instant::now() + length;
-        let clients = (0..CLIENTS).map(|_| {
+        let clients = (0..*CLIENTS).map(|_| {
             let client = client(self.service.clone(), self.name, index.clone(), self.written.clone(), until);
             tokio::spawn(client)
         });

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use tokio::{
-    sync::{Notify, OnceCell, oneshot},
+    sync::{Notify, OnceCell, Semaphore, oneshot},
     time::Instant,
 };
 
@@ -24,6 +24,9 @@ use crate::{
     journal::{Journal, JournalError, Seq, Status},
     plan::{Plan, PlanHandle, WriteMode},
 };
+
+/// Outcomes of writes that are recorded after their answer, at a time.
+const MOST_HANDED_OVER: usize = 256;
 
 /// Makes layers that share one journal and one worker. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub(super) struct Shared {
     /// Operations of the journal whose request has gone: the worker ends them. `None` once the worker has gone too.
     orphans: Mutex<Option<Vec<BoxFuture<'static, ()>>>>,
     pub(super) orphaned: Notify,
+    /// Room for what is handed over to the worker.
+    handed_over: Arc<Semaphore>,
     waiting: Mutex<BTreeMap<Seq, oneshot::Sender<()>>>,
     /// Writes that were journaled, and how many of them are known to owe Meilisearch nothing.
     begun: AtomicU64,
@@ -79,6 +84,7 @@ impl DualWrites {
             work: Default::default(),
             orphans: Mutex::new(Some(Vec::new())),
             orphaned: Notify::new(),
+            handed_over: Arc::new(Semaphore::new(MOST_HANDED_OVER)),
             waiting: Mutex::default(),
             // The journal may hold something from before the start: it is looked at before anything passes by.
             begun: AtomicU64::new(1),
@@ -174,10 +180,26 @@ impl Shared {
     /// Leaves something to the worker that must be brought to its end. Without a worker it is given up, and the journal finds
     /// out after a restart: what nobody polls might have its turn there for good.
     pub(super) fn leave(&self, operation: BoxFuture<'static, ()>) {
-        if let Some(orphans) = &mut *self.orphans.lock().unwrap_or_else(PoisonError::into_inner) {
-            orphans.push(operation);
-            self.orphaned.notify_one();
-        }
+        // Dropped only here: it may leave something itself.
+        let _given_up = self.give(operation);
+    }
+
+    /// Leaves something to the worker that nobody has to wait for. Gives it back where there is no worker, or it has many of
+    /// them already: then it falls behind, and those who write have to wait for it.
+    pub(super) fn hand_over(&self, operation: impl Future<Output = ()> + Send + 'static) -> Option<BoxFuture<'static, ()>> {
+        let Ok(place) = self.handed_over.clone().try_acquire_owned() else { return Some(Box::pin(operation)) };
+        self.give(Box::pin(async move {
+            operation.await;
+            drop(place);
+        }))
+    }
+
+    fn give(&self, operation: BoxFuture<'static, ()>) -> Option<BoxFuture<'static, ()>> {
+        let mut orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(orphans) = &mut *orphans else { return Some(operation) };
+        orphans.push(operation);
+        self.orphaned.notify_one();
+        None
     }
 
     pub(super) fn take_orphans(&self) -> Vec<BoxFuture<'static, ()>> {

@@ -4,29 +4,32 @@ use std::time::Duration;
 
 use meilisearch_sdk::{
     errors::{Error, ErrorCode},
-    request::{HttpClient, Method},
-    reqwest::ReqwestClient,
+    request::Method,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
-use super::error::{error, failed, not_sent};
+use super::{
+    error::{error, failed, not_sent},
+    http::Http,
+};
 use crate::error::{BackendError, BackendErrorKind};
 
 /// The server and the key.
 #[derive(Clone)]
 pub(super) struct Client {
-    http: ReqwestClient,
+    http: Http,
     url: String,
 }
 
 impl Client {
     pub(super) fn new(url: &str, key: Option<&str>) -> Result<Self, BackendError> {
-        // The SDK panics at a key that cannot stand in a header.
+        let unreadable = || error(BackendErrorKind::Unauthorized, "reading the API key: it holds signs no key has");
         if key.is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(error(BackendErrorKind::Unauthorized, "reading the API key: it holds signs no key has"));
+            return Err(unreadable());
         }
-        let http = ReqwestClient::new(key).map_err(|failure| failed("making the HTTP client", failure))?;
+        let http = Http::new(key).ok_or_else(unreadable)?;
+        let http = http.map_err(|failure| failed("making the HTTP client", failure))?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
     }
 

@@ -7,6 +7,7 @@
 
 mod client;
 mod error;
+mod http;
 mod index;
 mod keys;
 mod search;

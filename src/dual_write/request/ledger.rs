@@ -66,15 +66,31 @@ impl Ledger {
         self.mark(marks.collect()).await;
     }
 
-    /// Records what PostgreSQL made of each.
-    pub(super) async fn resolve_each(&mut self, written: &Written) {
+    /// Records what PostgreSQL made of each, after the answer where the worker can do it: what a killed process has not recorded
+    /// is found out after the next start, since what PostgreSQL has acknowledged stands there for good. (Meilisearch has only
+    /// accepted a task, and that has to be followed.) What is `held` is let go once it is recorded, or after the deadline.
+    pub(super) async fn resolve_each(&mut self, written: &Written, held: impl Send + 'static) {
         let ends = self.seqs.iter().zip(&written.ends);
         let marks = ends.map(|(seq, end)| Mark { seq: *seq, outcome: end.outcome, document: end.document.clone() });
-        self.mark(marks.collect()).await;
+        let marking = self.marking(marks.collect());
+        let deadline = self.shared.policy.deadline;
+        let recorded = async move {
+            let _ = timeout(deadline, marking).await;
+            drop(held);
+        };
+        if let Some(recorded) = self.shared.hand_over(recorded) {
+            recorded.await;
+        }
+    }
+
+    /// A journal that hangs must not hold back an answer that is there: what it does not get is Unknown after a restart.
+    async fn mark(&mut self, marks: Vec<Mark>) {
+        let marking = self.marking(marks);
+        let _ = timeout(self.shared.policy.deadline, marking).await;
     }
 
     /// Goes on though the caller goes away: from now on it is known how the write ended.
-    async fn mark(&mut self, marks: Vec<Mark>) {
+    fn marking(&mut self, marks: Vec<Mark>) -> Marking {
         self.resolved = true;
         let unknown = marks.iter().filter(|mark| mark.outcome == Outcome::Unknown).count();
         if unknown > 0
@@ -82,12 +98,10 @@ impl Ledger {
         {
             telemetry::dual_write_unknown(intent.authority, unknown as u64);
         }
-        let marking = Marking {
+        Marking {
             shared: self.shared.clone(),
             marking: Some(Box::pin(mark(self.shared.clone(), self.intents.clone(), self.seqs.clone(), marks))),
-        };
-        // A journal that hangs must not hold back an answer that is there: what it does not get is Unknown after a restart.
-        let _ = timeout(self.shared.policy.deadline, marking).await;
+        }
     }
 }
 

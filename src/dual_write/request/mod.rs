@@ -126,10 +126,10 @@ impl<C> Request<C> {
             },
         };
         let written = authority::write(&self.shared, &intents).await;
-        if let Some(ledger) = &mut ledger {
-            ledger.resolve_each(&written).await;
+        match &mut ledger {
+            Some(ledger) => ledger.resolve_each(&written, (lanes, under_way)).await,
+            None => mem::drop((lanes, under_way)),
         }
-        mem::drop((lanes, under_way));
         if let Some(failure) = written.failure {
             return self.refuse(failure.kind().as_str(), WriteError::Failed(failure));
         }

@@ -41,10 +41,6 @@ impl Writer {
                 Change::Append { .. } | Change::Resolve { .. } => {}
             }
         }
-        let (before, after) = (&self.standing, &draft.standing);
-        if (before.last, before.highest) != (after.last, after.highest) {
-            sql::set_meta(&mut self.conn, after.last, after.highest).await?;
-        }
         Ok(())
     }
 
@@ -241,6 +237,11 @@ impl Draft {
 }
 
 impl Standing {
+    /// Whether any entry has a duty.
+    pub(super) fn has(&self, duty: Duty) -> bool {
+        Duty::ALL.into_iter().zip(self.duties).any(|(each, entries)| each == duty && entries > 0)
+    }
+
     fn count(&mut self, duties: Duties, entries: i64) {
         for (duty, count) in Duty::ALL.into_iter().zip(&mut self.duties) {
             *count += if duties.has(duty) { entries } else { 0 };

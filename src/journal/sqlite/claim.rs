@@ -31,6 +31,9 @@ enum Verdict {
 
 impl Writer {
     pub(super) async fn claim(&mut self, duty: Duty, limit: usize) -> Sql<RawClaim> {
+        if !self.standing.has(duty) {
+            return Ok(RawClaim::default());
+        }
         let now = Instant::now();
         let mut claim = RawClaim::default();
         let found = self.find(duty, limit, now, &mut claim).await;

@@ -49,16 +49,14 @@ pub(super) const SCHEMA: &str = "
     PRAGMA user_version = 1";
 
 /// How many rows one statement inserts: few statements to prepare, few to run.
-const ROWS: [usize; 3] = [128, 16, 1];
+const ROWS: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 
-static INSERTS: LazyLock<[(Arc<str>, Arc<str>); 3]> = LazyLock::new(|| {
+/// By [`ROWS`], entries and then their bodies.
+static INSERTS: LazyLock<[Arc<str>; ROWS.len()]> = LazyLock::new(|| {
     ROWS.map(|rows| {
         let entries = vec!["(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"; rows].join(",");
         let bodies = vec!["(?,?,?)"; rows].join(",");
-        (
-            format!("INSERT INTO entries VALUES {entries}").into(),
-            format!("INSERT INTO bodies (seq, sum, deed) VALUES {bodies}").into(),
-        )
+        format!("INSERT INTO entries VALUES {entries}; INSERT INTO bodies (seq, sum, deed) VALUES {bodies}").into()
     })
 });
 
@@ -160,28 +158,30 @@ pub(super) struct Times {
 
 pub(super) async fn append(conn: &mut SqliteConnection, rows: &[Appended<'_>], times: Times) -> Sql<()> {
     let mut rest = rows;
-    for (size, (entries, bodies)) in ROWS.iter().zip(INSERTS.iter()) {
+    for (size, insert) in ROWS.iter().zip(INSERTS.iter()) {
         while rest.len() >= *size {
             let (chunk, after) = rest.split_at(*size);
             rest = after;
-            let (mut entries, mut bodies) = (owned(entries), owned(bodies));
+            let mut insert = owned(insert);
             for Appended { seq, row, outcome } in chunk {
                 let (stands, task) = outcome_columns(*outcome);
                 let due = if *outcome == Outcome::Unknown { times.limbo_over } else { 0 };
-                entries = entries.bind(seq).bind(row.lane).bind(row.idx).bind(row.name.clone()).bind(row.id.clone());
-                entries = entries.bind(row.version).bind(row.flags).bind(stands).bind(task).bind(row.duties(*outcome));
-                entries = entries.bind(row.plan).bind(times.began).bind(due).bind(times.at);
-                bodies = bodies.bind(seq).bind(row.sum).bind(row.deed.clone());
+                insert = insert.bind(seq).bind(row.lane).bind(row.idx).bind(row.name.clone()).bind(row.id.clone());
+                insert = insert.bind(row.version).bind(row.flags).bind(stands).bind(task).bind(row.duties(*outcome));
+                insert = insert.bind(row.plan).bind(times.began).bind(due).bind(times.at);
             }
-            entries.execute(&mut *conn).await?;
-            bodies.execute(&mut *conn).await?;
+            for Appended { seq, row, .. } in chunk {
+                insert = insert.bind(seq).bind(row.sum).bind(row.deed.clone());
+            }
+            insert.execute(&mut *conn).await?;
         }
     }
     Ok(())
 }
 
-pub(super) async fn set_meta(conn: &mut SqliteConnection, last: i64, highest: i64) -> Sql<()> {
-    sqlx::query("UPDATE meta SET last = ?, highest = ?").bind(last).bind(highest).execute(conn).await.map(|_| ())
+pub(super) async fn commit_with_meta(conn: &mut SqliteConnection, last: i64, highest: i64) -> Sql<()> {
+    let commit = sqlx::query("UPDATE meta SET last = ?, highest = ?; COMMIT").bind(last).bind(highest);
+    commit.execute(conn).await.map(|_| ())
 }
 
 /// What a resolved entry has become: place, flags, duties.
@@ -223,10 +223,9 @@ pub(super) async fn set_deed(conn: &mut SqliteConnection, seq: i64, deed: &str, 
 
 pub(super) async fn delete(conn: &mut SqliteConnection, seqs: &[i64]) -> Sql<()> {
     let seqs = list(seqs.iter().copied());
-    let entries = "DELETE FROM entries WHERE seq IN (SELECT value FROM json_each(?1))";
-    let bodies = "DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?1))";
-    sqlx::query(entries).bind(seqs.clone()).execute(&mut *conn).await?;
-    sqlx::query(bodies).bind(seqs).execute(conn).await.map(|_| ())
+    const DELETE: &str = "DELETE FROM entries WHERE seq IN (SELECT value FROM json_each(?));
+        DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))";
+    sqlx::query(DELETE).bind(seqs.clone()).bind(seqs).execute(conn).await.map(|_| ())
 }
 
 /// Places, flags and duties of entries.

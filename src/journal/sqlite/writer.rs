@@ -1,5 +1,5 @@
-//! The one that has the connection: carries out what has come together since the last time, in two transactions: what has to
-//! wait for the disk, and before it what has not.
+//! The one that has the connection: carries out what has come together since the last time, in one transaction. A statement
+//! costs little beside the way to the thread of the connection and back, so they go there together where they can.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,8 +27,8 @@ pub(super) struct Writer {
     pub(super) before: i64,
     pub(super) limbo: Duration,
     pub(super) queue: Arc<Mutex<Vec<Op>>>,
-    /// Whether commits wait for the disk.
-    synced: bool,
+    /// Whether commits wait for the disk; `None` after a failure in setting it.
+    synced: Option<bool>,
     /// An fsync has failed.
     broken: bool,
 }
@@ -58,7 +58,7 @@ impl Writer {
     pub(super) fn new(conn: SqliteConnection, standing: Standing, limbo: Duration, queue: Arc<Mutex<Vec<Op>>>) -> Self {
         let book = Book::stale();
         let before = standing.last;
-        Self { conn, book, before, standing, opened: Instant::now(), limbo, queue, synced: true, broken: false }
+        Self { conn, book, before, standing, opened: Instant::now(), limbo, queue, synced: Some(true), broken: false }
     }
 
     /// Carries out operations and answers them.
@@ -72,11 +72,7 @@ impl Writer {
                 Op::Change(_) | Op::Look(_) => {}
             }
         }
-        // What need not wait for the disk does not wait for those that do.
-        let (synced, quick): (Vec<_>, Vec<_>) = changes.into_iter().partition(Change::is_synced);
-        for changes in [quick, synced] {
-            self.carry_out(changes).await;
-        }
+        self.carry_out(changes).await;
         for look in looks {
             self.look_up(look).await;
         }
@@ -113,8 +109,7 @@ impl Writer {
         if self.broken {
             return Err(sqlx::Error::WorkerCrashed);
         }
-        self.wait_for_disk(changes.iter().any(Change::is_synced)).await?;
-        sql::run(&mut self.conn, "BEGIN IMMEDIATE").await?;
+        self.begin(changes.iter().any(Change::is_synced)).await?;
         let now = Instant::now();
         let since_opening = now - self.opened;
         let times = Times {
@@ -126,7 +121,12 @@ impl Writer {
         let mut draft = Draft { standing: self.standing.clone(), effects: Vec::new(), times, now };
         let drafted = async {
             self.draft(changes, &mut draft).await?;
-            sql::run(&mut self.conn, "COMMIT").await
+            let (before, after) = (&self.standing, &draft.standing);
+            if (before.last, before.highest) == (after.last, after.highest) {
+                sql::run(&mut self.conn, "COMMIT").await
+            } else {
+                sql::commit_with_meta(&mut self.conn, after.last, after.highest).await
+            }
         };
         if let Err(error) = drafted.await {
             self.broken |= leaves_disk_unknown(&error);
@@ -141,12 +141,16 @@ impl Writer {
 
     /// With a write-ahead log, FULL is an fsync of it at every commit, and NORMAL none but at checkpoints; an fsync covers
     /// what earlier commits wrote. See <https://sqlite.org/pragma.html#pragma_synchronous>.
-    async fn wait_for_disk(&mut self, synced: bool) -> Sql<()> {
-        if self.synced != synced {
-            let pragma = if synced { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
-            sql::run(&mut self.conn, pragma).await?;
-            self.synced = synced;
-        }
+    async fn begin(&mut self, synced: bool) -> Sql<()> {
+        let begin = match (self.synced == Some(synced), synced) {
+            (true, _) => "BEGIN IMMEDIATE",
+            (false, true) => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+            (false, false) => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+        };
+        // It is not known how far this comes: the next has to set it anew.
+        self.synced = None;
+        sql::run(&mut self.conn, begin).await?;
+        self.synced = Some(synced);
         Ok(())
     }
 }
