@@ -13,9 +13,32 @@ use super::{
 };
 
 impl Writer {
+    /// From the beginning to the commit. What comes most often, appends and outcomes, takes the two along.
     pub(super) async fn draft(&mut self, changes: &mut [Change], draft: &mut Draft) -> Sql<()> {
-        self.append(changes, draft).await?;
-        self.resolve(changes, draft).await?;
+        let resolves = changes.iter().any(|change| matches!(change, Change::Resolve { .. }));
+        let others = changes.iter().any(|change| matches!(change, Change::Settle { .. } | Change::Dispose { .. }));
+        self.append(changes, draft, !resolves && !others).await?;
+        self.resolve(changes, draft, !others).await?;
+        if draft.committed {
+            return Ok(());
+        }
+        self.begin(draft).await?;
+        self.settle_and_dispose(changes, draft).await?;
+        let (last, highest) = draft.standing.meta();
+        match draft.saved == (last, highest) {
+            true => sql::run(&mut self.conn, "COMMIT").await,
+            false => sql::commit_with_meta(&mut self.conn, last, highest).await,
+        }
+    }
+
+    async fn begin(&mut self, draft: &mut Draft) -> Sql<()> {
+        match draft.begin.take() {
+            Some(begin) => sql::run(&mut self.conn, begin).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn settle_and_dispose(&mut self, changes: &mut [Change], draft: &mut Draft) -> Sql<()> {
         for change in changes {
             match change {
                 Change::Settle { duty, ends, answer } => {
@@ -44,7 +67,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn append(&mut self, changes: &mut [Change], draft: &mut Draft) -> Sql<()> {
+    async fn append(&mut self, changes: &mut [Change], draft: &mut Draft, ends: bool) -> Sql<()> {
         let mut appended = Vec::new();
         for change in changes {
             let Change::Append { rows, outcome, answer } = change else { continue };
@@ -66,11 +89,18 @@ impl Writer {
             }
             answer.answer = Some(seqs);
         }
-        sql::append(&mut self.conn, &appended, draft.times).await
+        if appended.is_empty() {
+            return Ok(());
+        }
+        let meta = draft.standing.meta();
+        let begin = draft.begin.take().unwrap_or_default();
+        sql::append(&mut self.conn, begin, &appended, draft.times, meta, ends).await?;
+        (draft.saved, draft.committed) = (meta, ends);
+        Ok(())
     }
 
     /// All marks at once: the first of an entry counts.
-    async fn resolve(&mut self, changes: &mut [Change], draft: &mut Draft) -> Sql<()> {
+    async fn resolve(&mut self, changes: &mut [Change], draft: &mut Draft, ends: bool) -> Sql<()> {
         let mut given_up: Vec<(&mut Held<_>, Vec<_>)> = Vec::new();
         let mut first = BTreeSet::new();
         let mut groups: BTreeMap<(u8, bool), Vec<&RawMark>> = BTreeMap::new();
@@ -87,9 +117,10 @@ impl Writer {
             given_up.push((answer, places));
         }
         let mut resolved = BTreeSet::new();
+        let ends = ends && groups.len() == 1 && draft.saved == draft.standing.meta();
         for ((_, as_put), marks) in groups {
             let Some(outcome) = marks.first().map(|mark| mark.outcome) else { continue };
-            let done = self.resolve_alike(&marks, outcome, as_put, draft).await?;
+            let done = self.resolve_alike(&marks, outcome, as_put, draft, ends).await?;
             resolved.extend(done);
         }
         for (answer, places) in given_up {
@@ -105,8 +136,10 @@ impl Writer {
         outcome: Outcome,
         as_put: bool,
         draft: &mut Draft,
+        ends: bool,
     ) -> Sql<Vec<i64>> {
         if matches!(outcome, Outcome::Asked | Outcome::Refused) {
+            self.begin(draft).await?;
             let asked = sql::asked(&mut self.conn, list(marks.iter().map(|mark| mark.seq))).await?;
             if outcome == Outcome::Refused {
                 sql::delete(&mut self.conn, &asked).await?;
@@ -122,7 +155,9 @@ impl Writer {
         });
         let pairs = serde_json::Value::from_iter(pairs).to_string();
         let due = if outcome == Outcome::Unknown { draft.times.limbo_over } else { 0 };
-        let resolved = sql::resolve(&mut self.conn, pairs, outcome, as_put, due).await?;
+        let (begin, ends) = (draft.begin.take().unwrap_or_default(), ends && !as_put);
+        let resolved = sql::resolve(&mut self.conn, begin, pairs, outcome, as_put, due, ends).await?;
+        draft.committed = ends;
         let due = (outcome == Outcome::Unknown).then(|| self.opened + millis(due));
         for (seq, flags, duties) in &resolved {
             draft.standing.asked -= 1;
@@ -237,6 +272,11 @@ impl Draft {
 }
 
 impl Standing {
+    /// The last place and the highest version.
+    pub(super) fn meta(&self) -> (i64, i64) {
+        (self.last, self.highest)
+    }
+
     /// Whether any entry has a duty.
     pub(super) fn has(&self, duty: Duty) -> bool {
         Duty::ALL.into_iter().zip(self.duties).any(|(each, entries)| each == duty && entries > 0)

@@ -52,11 +52,11 @@ pub(super) const SCHEMA: &str = "
 const ROWS: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 
 /// By [`ROWS`], entries and then their bodies.
-static INSERTS: LazyLock<[Arc<str>; ROWS.len()]> = LazyLock::new(|| {
+static INSERTS: LazyLock<[String; ROWS.len()]> = LazyLock::new(|| {
     ROWS.map(|rows| {
         let entries = vec!["(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"; rows].join(",");
         let bodies = vec!["(?,?,?)"; rows].join(",");
-        format!("INSERT INTO entries VALUES {entries}; INSERT INTO bodies (seq, sum, deed) VALUES {bodies}").into()
+        format!("INSERT INTO entries VALUES {entries}; INSERT INTO bodies (seq, sum, deed) VALUES {bodies}")
     })
 });
 
@@ -156,13 +156,24 @@ pub(super) struct Times {
     pub(super) at: i64,
 }
 
-pub(super) async fn append(conn: &mut SqliteConnection, rows: &[Appended<'_>], times: Times) -> Sql<()> {
-    let mut rest = rows;
+/// Begins a transaction, inserts, keeps the last place and the highest version, and commits if that `ends` it.
+pub(super) async fn append(
+    conn: &mut SqliteConnection,
+    begin: &str,
+    rows: &[Appended<'_>],
+    times: Times,
+    (last, highest): (i64, i64),
+    ends: bool,
+) -> Sql<()> {
+    let (mut rest, mut begin) = (rows, begin);
     for (size, insert) in ROWS.iter().zip(INSERTS.iter()) {
         while rest.len() >= *size {
             let (chunk, after) = rest.split_at(*size);
             rest = after;
-            let mut insert = owned(insert);
+            let meta = if rest.is_empty() { "; UPDATE meta SET last = ?, highest = ?" } else { "" };
+            let end = if rest.is_empty() && ends { "; COMMIT" } else { "" };
+            let mut insert = sqlx::query(AssertSqlSafe(format!("{begin}{insert}{meta}{end}")));
+            begin = "";
             for Appended { seq, row, outcome } in chunk {
                 let (stands, task) = outcome_columns(*outcome);
                 let due = if *outcome == Outcome::Unknown { times.limbo_over } else { 0 };
@@ -172,6 +183,9 @@ pub(super) async fn append(conn: &mut SqliteConnection, rows: &[Appended<'_>], t
             }
             for Appended { seq, row, .. } in chunk {
                 insert = insert.bind(seq).bind(row.sum).bind(row.deed.clone());
+            }
+            if rest.is_empty() {
+                insert = insert.bind(last).bind(highest);
             }
             insert.execute(&mut *conn).await?;
         }
@@ -187,20 +201,24 @@ pub(super) async fn commit_with_meta(conn: &mut SqliteConnection, last: i64, hig
 /// What a resolved entry has become: place, flags, duties.
 pub(super) type Resolved = (i64, i64, Duties);
 
-/// Marks entries that are still asked; `marks` is a list of pairs of place and task.
+/// Marks entries that are still asked; `marks` is a list of pairs of place and task. Begins the transaction with `begin`, and
+/// commits if that `ends` it.
 pub(super) async fn resolve(
     conn: &mut SqliteConnection,
+    begin: &str,
     marks: String,
     known: Outcome,
     as_put: bool,
     due: i64,
+    ends: bool,
 ) -> Sql<Vec<Resolved>> {
     let (outcome, shift) = match known {
         Outcome::Unknown => (UNKNOWN, IF_UNKNOWN),
         _ => (ACCEPTED, IF_ACCEPTED),
     };
     let shift = if as_put { shift + AS_PUT } else { shift };
-    let rows = sqlx::query(RESOLVE).bind(marks).bind(outcome).bind(shift).bind(due).fetch_all(conn).await?;
+    let resolve = format!("{begin}{RESOLVE}{}", if ends { "; COMMIT" } else { "" });
+    let rows = sqlx::query(AssertSqlSafe(resolve)).bind(marks).bind(outcome).bind(shift).bind(due).fetch_all(conn).await?;
     rows.iter().map(resolved).collect()
 }
 

@@ -51,6 +51,12 @@ pub(super) struct Draft {
     pub(super) effects: Vec<Effect>,
     pub(super) times: Times,
     pub(super) now: Instant,
+    /// What begins it, until a statement has taken that along.
+    pub(super) begin: Option<&'static str>,
+    /// A statement has taken the commit along.
+    pub(super) committed: bool,
+    /// The last place and the highest version that the file holds with it.
+    pub(super) saved: (i64, i64),
 }
 
 impl Writer {
@@ -109,7 +115,7 @@ impl Writer {
         if self.broken {
             return Err(sqlx::Error::WorkerCrashed);
         }
-        self.begin(changes.iter().any(Change::is_synced)).await?;
+        let synced = changes.iter().any(Change::is_synced);
         let now = Instant::now();
         let since_opening = now - self.opened;
         let times = Times {
@@ -118,40 +124,36 @@ impl Writer {
             limbo_over: whole_millis(since_opening + self.limbo) + 1,
             at: Timestamp::now().as_microsecond(),
         };
-        let mut draft = Draft { standing: self.standing.clone(), effects: Vec::new(), times, now };
-        let drafted = async {
-            self.draft(changes, &mut draft).await?;
-            let (before, after) = (&self.standing, &draft.standing);
-            if (before.last, before.highest) == (after.last, after.highest) {
-                sql::run(&mut self.conn, "COMMIT").await
-            } else {
-                sql::commit_with_meta(&mut self.conn, after.last, after.highest).await
-            }
+        let mut draft = Draft {
+            standing: self.standing.clone(),
+            effects: Vec::new(),
+            times,
+            now,
+            begin: Some(self.beginning(synced)),
+            committed: false,
+            saved: self.standing.meta(),
         };
-        if let Err(error) = drafted.await {
+        if let Err(error) = self.draft(changes, &mut draft).await {
             self.broken |= leaves_disk_unknown(&error);
             // Fails where the error has already ended the transaction.
             let _ = sql::run(&mut self.conn, "ROLLBACK").await;
             return Err(error);
         }
+        self.synced = Some(synced);
         self.standing = draft.standing;
         draft.effects.into_iter().for_each(|effect| self.book.apply(effect));
         Ok(())
     }
 
-    /// With a write-ahead log, FULL is an fsync of it at every commit, and NORMAL none but at checkpoints; an fsync covers
-    /// what earlier commits wrote. See <https://sqlite.org/pragma.html#pragma_synchronous>.
-    async fn begin(&mut self, synced: bool) -> Sql<()> {
-        let begin = match (self.synced == Some(synced), synced) {
-            (true, _) => "BEGIN IMMEDIATE",
-            (false, true) => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
-            (false, false) => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
-        };
-        // It is not known how far this comes: the next has to set it anew.
-        self.synced = None;
-        sql::run(&mut self.conn, begin).await?;
-        self.synced = Some(synced);
-        Ok(())
+    /// What begins a transaction. With a write-ahead log, FULL is an fsync of it at every commit, and NORMAL none but at
+    /// checkpoints; an fsync covers what earlier commits wrote. See <https://sqlite.org/pragma.html#pragma_synchronous>.
+    fn beginning(&mut self, synced: bool) -> &'static str {
+        // Should it fail, nobody knows how far it came: then it is set anew.
+        match (self.synced.take() == Some(synced), synced) {
+            (true, _) => "BEGIN IMMEDIATE;",
+            (false, true) => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE;",
+            (false, false) => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE;",
+        }
     }
 }
 
