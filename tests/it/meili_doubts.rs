@@ -34,8 +34,7 @@ impl Deed {
 
     async fn be_done(&self, mut connection: TcpStream) {
         let (mut request, mut buffer) = (Vec::new(), vec![0; 65_536]);
-        // As a whole it ends with an empty chunk.
-        while !request.ends_with(b"\r\n0\r\n\r\n") && !matches!(self, Self::CutOff if !request.is_empty()) {
+        while !is_whole(&request) && !matches!(self, Self::CutOff if !request.is_empty()) {
             let length = connection.read(&mut buffer).await.unwrap();
             assert_ne!(length, 0, "the client sends it all");
             request.extend_from_slice(&buffer[..length]);
@@ -46,6 +45,14 @@ impl Deed {
             Self::CutOff => {}
         }
     }
+}
+
+/// Whether a request has come to its end.
+fn is_whole(request: &[u8]) -> bool {
+    let request = String::from_utf8_lossy(request);
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.expect("the client says how long it is").parse::<usize>().unwrap() == body.len()
 }
 
 async fn server(deed: Deed) -> String {

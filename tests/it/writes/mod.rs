@@ -195,6 +195,26 @@ async fn without_a_journal_nothing_is_written_unless_told_so() {
 }
 
 #[tokio::test]
+async fn what_postgres_has_decided_is_answered_before_that_is_recorded() {
+    let ground = Ground::new().await;
+    ground.plan.publish(target_primary()).unwrap();
+    ground.journal.fail_while(|call| (call == Call::Resolve).then_some(JournalErrorKind::Unavailable));
+    let started = Instant::now();
+    ground.write(Method::POST, "", json!([post("1", "one")])).await;
+    let took = started.elapsed();
+    assert!(took < quick().deadline / 2, "the answer waited {took:?} for the outcome to be recorded");
+    // The next write of the document is not made before the outcome of this one is known.
+    let (next, ()) = tokio::join!(ground.write(Method::POST, "", json!([post("1", "two")])), async {
+        until("PostgreSQL has it", async || ground.in_pg().await["1"]["title"] == "one").await;
+        assert_eq!(ground.journal.status().await.unwrap().pending, 1);
+        ground.journal.heal();
+    });
+    assert_eq!(next["status"], "enqueued");
+    assert_eq!(ground.converged().await["1"]["title"], "two");
+    ground.end().await;
+}
+
+#[tokio::test]
 async fn the_brake_works_without_a_journal() {
     let ground = Ground::new().await;
     ground.write(Method::POST, "", json!([post("1", "one")])).await;
