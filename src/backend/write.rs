@@ -73,7 +73,7 @@ pub trait TargetWriter: Send + Sync + 'static {
         ids: &'a [DocumentId],
     ) -> BoxFuture<'a, Result<Vec<Option<Standing>>, BackendError>>;
 
-    /// Replaces what stands, or only marks it as written now, where it still is of the version expected; says where it was.
+    /// Replaces what stands, or only marks it as written now, where it still is as expected; says where it was.
     /// Either is by the authority given. A replacement by Meilisearch of the version just above, or no higher one, is a copy:
     /// it keeps in mind which write it has taken the place of ([`Standing::copied_over`]), also if that was a copy itself.
     fn replace<'a>(
@@ -181,6 +181,8 @@ pub struct Replacement {
     pub id: DocumentId,
     /// The version that must still stand; `None`: nothing may stand, not even a tombstone.
     pub expected: Option<Version>,
+    /// Under whose authority it must have been written; `None`: either's. A mark changes the authority, and no version.
+    pub authority: Option<Side>,
     /// What then stands, and under which version; `None` leaves all as it is and marks it as written now.
     pub with: Option<(Version, Option<Arc<Document>>)>,
 }

@@ -128,7 +128,7 @@ impl DualWriteWorker {
         }
         let touch = |case: &Case| {
             let expected = Some(case.newest().intent.version);
-            Replacement { id: case.id.clone(), expected, with: None }
+            Replacement { id: case.id.clone(), expected, authority: None, with: None }
         };
         let touches: Vec<Replacement> = checked.iter().map(touch).collect();
         match self.replace(index, Side::Pg, &touches).await {

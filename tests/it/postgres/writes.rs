@@ -58,7 +58,7 @@ fn replacement(id: &str, expected: Option<i64>, with: Option<(i64, Value)>) -> R
         let TargetWrite { version, document, .. } = write(id, version, document);
         (version, document)
     });
-    Replacement { id: id.into(), expected: expected.map(Version), with }
+    Replacement { id: id.into(), expected: expected.map(Version), authority: None, with }
 }
 
 impl Scene {

@@ -49,7 +49,12 @@ impl Profile {
         // What is not promised, see the limits in the README.
         let power_loss = often(0.2) && !((explicit || merges) && replicas > 1);
         let (crashes, swaps) = (often(0.6), often(0.5) && !(merges && replicas > 1));
-        let task_loss = often(0.5) && !power_loss && tells_tasks && (replicas == 1 || !merges);
+        let (faults, hang_ups) = (often(0.7), often(0.5));
+        let journal_faults = often(0.3) && !(crashes && (swaps || replicas > 1));
+        let clock_steps = often(0.4);
+        let known = tells_tasks && !power_loss && !(crashes && journal_faults);
+        let ordered = replicas == 1 || !(merges || clock_steps);
+        let task_loss = often(0.5) && known && ordered && !sweeps;
         Self {
             replicas,
             explicit,
@@ -60,10 +65,10 @@ impl Profile {
             crashes,
             power_loss,
             task_loss,
-            faults: often(0.7),
-            hang_ups: often(0.5),
-            journal_faults: often(0.3) && !(crashes && (swaps || replicas > 1)),
-            clock_steps: often(0.4),
+            faults,
+            hang_ups,
+            journal_faults,
+            clock_steps,
             ack_both: often(0.15),
             documents: dice.random_range(1..4),
             clients: dice.random_range(1..5),

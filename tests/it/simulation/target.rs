@@ -194,6 +194,9 @@ impl State {
         if row.as_ref().map(|row| row.version) != replacement.expected {
             return false;
         }
+        if replacement.authority.is_some_and(|expected| row.as_ref().is_some_and(|row| row.authority != expected)) {
+            return false;
+        }
         match (&replacement.with, row) {
             (Some((version, document)), _) => {
                 self.overwrite(by, &replacement.id, *version, document.as_deref().cloned());

@@ -26,19 +26,22 @@ impl PostgresWriter {
         check_ids(batch.iter().map(|replacement| replacement.id.as_str()))?;
         let mut held = self.begin(index, doing).await?;
         let ids: Vec<&str> = batch.iter().map(|replacement| replacement.id.as_str()).collect();
-        let standing: Vec<(String, i64)> = sqlx::query_as(sql::LOCK_VERSIONS)
+        let standing: Vec<(String, i64, String)> = sqlx::query_as(sql::LOCK_VERSIONS)
             .bind(index)
             .bind(ids)
             .fetch_all(held.connection())
             .await
             .map_err(failed(doing))?;
-        let standing: HashMap<String, i64> = standing.into_iter().collect();
-        let mut done: Vec<bool> = batch
-            .iter()
-            .map(|replacement| {
-                standing.get(replacement.id.as_str()).copied() == replacement.expected.map(|expected| expected.0)
-            })
-            .collect();
+        let standing: HashMap<String, (i64, String)> =
+            standing.into_iter().map(|(id, version, authority)| (id, (version, authority))).collect();
+        let as_expected = |replacement: &Replacement| match (standing.get(replacement.id.as_str()), replacement.expected) {
+            (Some((version, authority)), Some(expected)) => {
+                *version == expected.0 && replacement.authority.is_none_or(|side| side.as_str() == authority)
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        let mut done: Vec<bool> = batch.iter().map(as_expected).collect();
         let (mut there, mut new, mut touched) = (Vec::new(), Vec::new(), Vec::new());
         for (replacement, _) in batch.iter().zip(&done).filter(|(_, as_expected)| **as_expected) {
             let id = replacement.id.as_str();

@@ -100,7 +100,7 @@ pub(super) const READ: &str = "
     WHERE i.uid = $1";
 
 pub(super) const LOCK_VERSIONS: &str = "
-    SELECT id, version FROM search_documents WHERE index_uid = $1 AND id = ANY ($2)
+    SELECT id, version, authority FROM search_documents WHERE index_uid = $1 AND id = ANY ($2)
     ORDER BY id FOR NO KEY UPDATE";
 
 pub(super) const LOCK_DOCUMENTS: &str = "

@@ -30,8 +30,9 @@ impl DualWriteWorker {
                 self.shared.policy.clock.observe(version);
                 (version, document.map(Arc::new))
             });
-            let expected = standing.map(|standing| standing.version);
-            replacements.push(Replacement { id: case.id.clone(), expected, with });
+            // Marked meanwhile, something else is on its way to Meilisearch: what was read there does not count any more.
+            let (expected, authority) = standing.map(|standing| (standing.version, standing.authority)).unzip();
+            replacements.push(Replacement { id: case.id.clone(), expected, authority, with });
             cases.push(case);
         }
         self.conclude(index, Side::Meili, cases, &replacements, ends).await;
@@ -97,10 +98,11 @@ impl DualWriteWorker {
         let (mut cases, mut replacements) = (Vec::with_capacity(anew.len()), Vec::with_capacity(anew.len()));
         for ((case, standing), version, document) in anew {
             self.shared.policy.clock.observe(version);
-            let expected = standing.map(|standing| standing.version);
+            let (expected, authority) = standing.map(|standing| (standing.version, standing.authority)).unzip();
             replacements.push(Replacement {
                 id: case.id.clone(),
                 expected,
+                authority,
                 with: Some((version, document.map(Arc::new))),
             });
             cases.push(case);
@@ -127,6 +129,7 @@ pub(super) fn touches(found: &[Found]) -> Vec<Replacement> {
     let touch = |(case, standing): &Found| Replacement {
         id: case.id.clone(),
         expected: standing.as_ref().map(|standing| standing.version),
+        authority: None,
         with: None,
     };
     found.iter().map(touch).collect()

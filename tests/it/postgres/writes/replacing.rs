@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade::{
-    backend::write::{Standing, TargetWriter},
+    backend::write::{Replacement, Standing, TargetWriter},
     document::{Document, DocumentId, Version},
     error::Side,
     search::SearchQuery,
@@ -49,6 +49,20 @@ async fn a_replacement_is_made_only_of_the_version_expected() {
     assert_eq!(scene.writer.replace(INDEX, THEIRS, &replaced).await.unwrap(), [true, true]);
     assert_eq!(scene.read("4").await, standing(7, json!({"new": true}), Side::Pg));
     assert_eq!(scene.read("1").await, standing(7, Value::Null, Side::Pg));
+}
+
+#[tokio::test]
+async fn a_mark_of_the_other_authority_is_in_the_way_of_a_replacement() {
+    let scene = Scene::new().await;
+    scene.write(OURS, &[write("1", 5, json!({"id": "1"}))]).await;
+    let of = |authority| Replacement {
+        authority: Some(authority),
+        ..replacement("1", Some(5), Some((6, json!({"copied": true}))))
+    };
+    assert_eq!(scene.writer.replace(INDEX, THEIRS, &[replacement("1", Some(5), None)]).await.unwrap(), [true]);
+    assert_eq!(scene.writer.replace(INDEX, OURS, &[of(Side::Meili)]).await.unwrap(), [false]);
+    assert_eq!(scene.read("1").await, standing(5, json!({"id": "1"}), Side::Pg));
+    assert_eq!(scene.writer.replace(INDEX, OURS, &[of(Side::Pg)]).await.unwrap(), [true]);
 }
 
 #[tokio::test]

@@ -130,7 +130,8 @@ impl Dice {
                     let stands = standing.get(&id).copied();
                     let expected = if self.one_in(5) { self.after().map(|_| self.version()) } else { stands };
                     let with = (self.version(), self.document());
-                    Replacement { id, expected, with: (!self.one_in(3)).then_some(with) }
+                    let authority = self.one_in(3).then(|| self.by().authority);
+                    Replacement { id, expected, authority, with: (!self.one_in(3)).then_some(with) }
                 };
                 let batch = ids.into_iter().map(replace).collect();
                 Call::Replace(self.by(), batch)
