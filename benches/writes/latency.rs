@@ -40,7 +40,8 @@ use crate::{
     sides::{self, INDEX, Postgres, Slow},
 };
 
-static CLIENTS: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("CLIENTS").map_or(8, |n| n.parse().unwrap()));
+static CLIENTS: std::sync::LazyLock<usize> =
+    std::sync::LazyLock::new(|| std::env::var("CLIENTS").map_or(8, |n| n.parse().unwrap()));
 const ROUNDS: usize = 20;
 const PER_TURN: Duration = Duration::from_millis(500);
 /// Different documents of one variant.

@@ -186,7 +186,10 @@ impl Shared {
 
     /// Leaves something to the worker that nobody has to wait for. Gives it back where there is no worker, or it has many of
     /// them already: then it falls behind, and those who write have to wait for it.
-    pub(super) fn hand_over(&self, operation: impl Future<Output = ()> + Send + 'static) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn hand_over(
+        &self,
+        operation: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<BoxFuture<'static, ()>> {
         let Ok(place) = self.handed_over.clone().try_acquire_owned() else { return Some(Box::pin(operation)) };
         self.give(Box::pin(async move {
             operation.await;

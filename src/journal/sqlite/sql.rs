@@ -218,7 +218,8 @@ pub(super) async fn resolve(
     };
     let shift = if as_put { shift + AS_PUT } else { shift };
     let resolve = format!("{begin}{RESOLVE}{}", if ends { "; COMMIT" } else { "" });
-    let rows = sqlx::query(AssertSqlSafe(resolve)).bind(marks).bind(outcome).bind(shift).bind(due).fetch_all(conn).await?;
+    let rows =
+        sqlx::query(AssertSqlSafe(resolve)).bind(marks).bind(outcome).bind(shift).bind(due).fetch_all(conn).await?;
     rows.iter().map(resolved).collect()
 }
 

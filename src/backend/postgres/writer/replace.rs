@@ -34,13 +34,14 @@ impl PostgresWriter {
             .map_err(failed(doing))?;
         let standing: HashMap<String, (i64, String)> =
             standing.into_iter().map(|(id, version, authority)| (id, (version, authority))).collect();
-        let as_expected = |replacement: &Replacement| match (standing.get(replacement.id.as_str()), replacement.expected) {
-            (Some((version, authority)), Some(expected)) => {
-                *version == expected.0 && replacement.authority.is_none_or(|side| side.as_str() == authority)
-            }
-            (None, None) => true,
-            _ => false,
-        };
+        let as_expected =
+            |replacement: &Replacement| match (standing.get(replacement.id.as_str()), replacement.expected) {
+                (Some((version, authority)), Some(expected)) => {
+                    *version == expected.0 && replacement.authority.is_none_or(|side| side.as_str() == authority)
+                }
+                (None, None) => true,
+                _ => false,
+            };
         let mut done: Vec<bool> = batch.iter().map(as_expected).collect();
         let (mut there, mut new, mut touched) = (Vec::new(), Vec::new(), Vec::new());
         for (replacement, _) in batch.iter().zip(&done).filter(|(_, as_expected)| **as_expected) {

@@ -33,6 +33,9 @@ pub(super) fn decide(entries: &[Entry], standing: Option<&Standing>, there: Opti
     if entries.iter().any(|entry| entry.intent.explicit) {
         return known.by_version();
     }
+    if let Some(entries) = known.without_outdated() {
+        return decide(&entries, standing, there);
+    }
     known.made_again().or_else(|| known.shown()).or_else(|| known.late()).unwrap_or_else(|| known.by_authority())
 }
 
@@ -66,6 +69,21 @@ impl Known<'_> {
             Deed::Change(Action::Delete) => self.there.is_none(),
             Deed::Change(Action::Merge(_)) | Deed::Resync | Deed::Sweep(_) => false,
         }
+    }
+
+    /// The entries without those that a sweep has left for what it deleted, if something newer is known: they come when the
+    /// sweep is written out, and stand behind writes that were made after it. `None` if there are none such.
+    fn without_outdated(&self) -> Option<Vec<Entry>> {
+        let newer = |entry: &Entry, than: Version| {
+            let change = matches!(entry.intent.deed, Deed::Change(_));
+            change && entry.intent.version > than && (is_accepted(entry) || self.is_shown(entry))
+        };
+        let outdated = |swept: &Entry| {
+            let swept_one = matches!(swept.intent.deed, Deed::Resync) && is_accepted(swept);
+            swept_one && self.entries.iter().any(|entry| newer(entry, swept.intent.version))
+        };
+        let some = self.entries.iter().any(outdated);
+        some.then(|| self.entries.iter().filter(|entry| !outdated(entry)).cloned().collect())
     }
 
     /// The service gives versions: the highest one is right. Meilisearch may show an older one that came last, so it is

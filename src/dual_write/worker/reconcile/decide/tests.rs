@@ -103,6 +103,20 @@ fn a_write_of_unknown_outcome_that_is_shown_stands_as_itself() {
 }
 
 #[test]
+fn what_a_sweep_has_left_does_not_speak_for_what_came_after_it() {
+    let swept = entry(2, Deed::Resync, Side::Meili, Outcome::Accepted(None));
+    let lost = lost(entry(5, put(&["a"]), Side::Meili, Outcome::Accepted(None)));
+    let unknown = entry(9, put(&["u"]), Side::Meili, Outcome::Unknown);
+    let pg = || Some(standing(5, Some(&["a"]), Side::Meili));
+    let from_meili = Decision::FromMeili(Some(Version(9)));
+    assert_eq!(decided(&[lost, unknown.clone(), swept.clone()], pg(), Some(&["u"])), from_meili);
+    assert_eq!(decided(&[unknown, swept.clone()], pg(), Some(&["u"])), from_meili);
+    // What it has deleted stays so.
+    let older = entry(1, put(&["a"]), Side::Meili, Outcome::Unknown);
+    assert_eq!(decided(&[older, swept], pg(), None), Decision::FromMeili(None));
+}
+
+#[test]
 fn what_came_late_goes() {
     let late = entry(5, put(&["late"]), Side::Meili, Outcome::Unknown);
     let newer = standing(9, Some(&["new"]), Side::Meili);
