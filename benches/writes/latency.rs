@@ -6,7 +6,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -40,8 +40,10 @@ use crate::{
     sides::{self, INDEX, Postgres, Slow},
 };
 
-static CLIENTS: std::sync::LazyLock<usize> =
-    std::sync::LazyLock::new(|| std::env::var("CLIENTS").map_or(8, |n| n.parse().unwrap()));
+/// Another number can be asked for by the variable `CLIENTS`: with this one, PostgreSQL alone fills two processors where it
+/// decides.
+static CLIENTS: LazyLock<usize> =
+    LazyLock::new(|| std::env::var("CLIENTS").map_or(8, |clients| clients.parse().unwrap()));
 const ROUNDS: usize = 20;
 const PER_TURN: Duration = Duration::from_millis(500);
 /// Different documents of one variant.

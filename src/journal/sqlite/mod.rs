@@ -2,7 +2,8 @@
 //!
 //! SQLite with a write-ahead log. One connection writes and reads; all calls that have come together while it was busy go into
 //! its next transaction (group commit), so that the price of an fsync is shared. A transaction with an append is fsynced
-//! before it is answered; one that only resolves or settles is not, and is on disk with the next that is.
+//! before it is answered; one that only resolves or settles is not, and is on disk with the next that is. Nothing holds up
+//! a transaction for others to come.
 //!
 //! One process at a time may have the file open; a second gets [`InUse`](super::JournalErrorKind::InUse). The lock ends with
 //! the process, however that ends. Nothing runs in the background but the thread of the connection.
