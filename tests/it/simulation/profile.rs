@@ -47,7 +47,7 @@ impl Profile {
         let merges = !explicit && often(0.5) && replicas == 1;
         let sweeps = !explicit && often(0.15) && replicas == 1;
         // What is not promised, see the limits in the README.
-        let power_loss = often(0.2) && !((explicit || merges) && replicas > 1);
+        let power_loss = often(0.2) && !((explicit || merges) && replicas > 1) && !(merges && sweeps);
         let (crashes, swaps) = (often(0.6), often(0.5) && !(merges && replicas > 1));
         let (faults, hang_ups) = (often(0.7), often(0.5));
         let journal_faults = often(0.3) && !(crashes && (swaps || replicas > 1));
