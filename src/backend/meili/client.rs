@@ -24,12 +24,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(url: &str, key: Option<&str>) -> Result<Self, BackendError> {
-        let unreadable = || error(BackendErrorKind::Unauthorized, "reading the API key: it holds signs no key has");
-        if key.is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(unreadable());
-        }
-        let http = Http::new(key).ok_or_else(unreadable)?;
-        let http = http.map_err(|failure| failed("making the HTTP client", failure))?;
+        let http = Http::new(key)?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
     }
 

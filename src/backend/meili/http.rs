@@ -8,25 +8,29 @@ use meilisearch_sdk::{
     request::{Method, parse_response},
     reqwest::qualified_version,
 };
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
+
+use super::error::{error, failed};
+use crate::error::{BackendError, BackendErrorKind};
 
 /// Connections and the key.
 #[derive(Clone)]
 pub(super) struct Http(reqwest::Client);
 
 impl Http {
-    /// `None` if the key cannot stand in a header.
-    pub(super) fn new(key: Option<&str>) -> Option<Result<Self, Error>> {
+    pub(super) fn new(key: Option<&str>) -> Result<Self, BackendError> {
         let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, HeaderValue::from_str(&qualified_version()).ok()?);
         if let Some(key) = key {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {key}")).ok()?;
+            let bearer = HeaderValue::from_str(&format!("Bearer {key}")).ok();
+            let bearer = bearer.filter(|_| key.bytes().all(|byte| byte.is_ascii_graphic()));
+            let doing = "reading the API key: it holds signs no key has";
+            let mut bearer = bearer.ok_or_else(|| error(BackendErrorKind::Unauthorized, doing))?;
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
-        let client = reqwest::Client::builder().default_headers(headers).build();
-        Some(client.map(Self).map_err(Error::from))
+        let client = reqwest::Client::builder().user_agent(qualified_version()).default_headers(headers).build();
+        client.map(Self).map_err(|failure| failed("making the HTTP client", failure.into()))
     }
 
     /// Asks, and reads an answer of the status that is `expected`; any other is an error.
