@@ -1,21 +1,33 @@
 //! The whole migration, rehearsed in one command on 36,273 films.
 //!
 //! `cargo drill` starts PostgreSQL and Meilisearch (a double, or the real one if `MEILI_URL` and `MEILI_MASTER_KEY` are
-//! set), loads both, drives real queries at a steady rate through the router of `examples/search_service.rs`, and walks
-//! through the phases by setting the flags as an operator would: source_only, dual_write, shadow 5, 25, 50 %, canary 5, 50,
-//! 100 %, rollback.
+//! set), loads Meilisearch alone, drives real queries at a steady rate through the router of `examples/search_service.rs`, and
+//! walks through the phases by setting the flags as an operator would: source_only, dual_write, shadow 5, 25, 50 %, canary 5,
+//! 50, 100 %, rollback.
 //!
 //! From the moment both sides are written, writers put, replace and delete posts, and the drill remembers what was
-//! acknowledged. PostgreSQL is stopped during a shadow phase and Meilisearch while PostgreSQL answers; tasks of Meilisearch
+//! acknowledged. Then the history is copied while all that goes on: another process of this program works on the backfill, is
+//! killed with SIGKILL in the middle, and is started again. It goes on at the checkpoint, catches up, and compares both sides;
+//! so does the drill, and shadow reads begin only if nothing differs. PostgreSQL is stopped during a shadow phase and Meilisearch while PostgreSQL answers; tasks of Meilisearch
 //! are canceled, fail and are forgotten during the canary. It ends with the report, the time the rollback took, and the proof
-//! that both sides hold the same documents and every acknowledged write. It fails if a read failed, a write is lost or a
-//! document differs.
+//! that both sides hold the same documents and every acknowledged write. It fails if a read failed, a write is lost, a
+//! document differs, or the backfill was not killed and resumed.
 //!
 //! `--quick` ends within 25 s once built; `--json` prints one object at the end.
 #![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
+#[path = "drill/agreement.rs"]
+mod agreement;
+#[path = "drill/assignment.rs"]
+mod assignment;
+#[path = "drill/backfill.rs"]
+mod backfill;
+#[path = "drill/backfilled.rs"]
+mod backfilled;
 #[path = "drill/backlog.rs"]
 mod backlog;
+#[path = "drill/child.rs"]
+mod child;
 #[path = "drill/load.rs"]
 mod load;
 #[path = "drill/memory.rs"]
@@ -37,6 +49,8 @@ mod sides;
 mod steps;
 #[path = "drill/walk.rs"]
 mod walk;
+#[path = "drill/worker.rs"]
+mod worker;
 #[path = "drill/world.rs"]
 mod world;
 #[path = "drill/writes.rs"]
@@ -61,7 +75,8 @@ struct Options {
 }
 
 const HELP: &str = "\
-The migration, rehearsed on 36,273 films: reads and writes while it goes on, and servers that stop in the middle of it.
+The migration, rehearsed on 36,273 films: reads and writes while it goes on, a backfill that is killed with SIGKILL and
+resumes, and servers that stop in the middle of it.
 
 usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N]
 
@@ -74,7 +89,8 @@ usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N]
 With MEILI_URL and MEILI_MASTER_KEY set it runs against that server instead of the double, with DATABASE_URL in a fresh
 database of that server instead of a cluster of its own. A server that is not the drill's own is not stopped.
 
-It exits with 1 if a read failed, an acknowledged write is lost, or the sides differ in the end.";
+It exits with 1 if a read failed, an acknowledged write is lost, the backfill was not killed, resumed and finished, or the
+sides differ before shadow reads or in the end.";
 
 fn options() -> Result<Option<Options>, String> {
     let mut options = Options { json: false, phase: Duration::from_secs(10), rate: 100, writes: 50 };
@@ -98,6 +114,9 @@ fn options() -> Result<Option<Options>, String> {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(assignment::WORKER) {
+        return worker::main();
+    }
     let options = match options() {
         Ok(Some(options)) => options,
         Ok(None) => {
@@ -134,7 +153,7 @@ async fn run(options: Options) -> Result<Result<(), String>, Box<dyn Error + Sen
     let router = service.router.clone();
     let walk =
         Walk { options, world: &world, plan: service.plan, router: service.router, writes: service.writes.clone() };
-    let walked = walk.run(&progress).await?;
+    let walked = Box::pin(walk.run(&progress)).await?;
     let dead = service.writes.journal().status().await?.dead_letters;
     let retried = results::metric(router, crossfade::telemetry::DUAL_WRITE_RETRIES).await?;
 

@@ -59,6 +59,10 @@ pub mod backend;
 pub mod journal;
 
 // Adapters and jobs.
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub mod backfill;
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub mod drift;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "postgres")]

@@ -86,6 +86,20 @@ pub const OUTBOX_DEAD_LETTERS: &str = "outbox_dead_letters_total";
 /// 1 while this process reads the outbox, 0 while it stands by. Labels: `side`.
 pub const OUTBOX_ACTIVE: &str = "outbox_active";
 
+/// Rows that a backfill has dealt with.
+pub const BACKFILL_PROCESSED: &str = "backfill_processed_rows";
+/// How long a backfill will still copy, in seconds, at its recent rate. Absent until it can be known, and NaN when it no longer can.
+pub const BACKFILL_ETA: &str = "backfill_eta_seconds";
+
+/// Rows that a backfill could not copy. Labels: `reason`.
+pub const BACKFILL_FAILED: &str = "backfill_failed_rows_total";
+/// Attempts of a backfill that failed and are made again. Labels: `kind`.
+pub const BACKFILL_RETRIES: &str = "backfill_retries_total";
+/// Chunks that were not committed because another worker had taken the shard.
+pub const BACKFILL_FENCED: &str = "backfill_fenced_total";
+/// Documents on which the sides differ, as the last drift check or the last sample found. Labels: `kind`.
+pub const DRIFT_DOCUMENTS: &str = "drift_documents";
+
 /// What a metric is, for [`describe`].
 enum Kind {
     Counter,
@@ -147,7 +161,18 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "The age of the oldest row of the outbox that a side has not taken yet",
     ),
     (OUTBOX_DEAD_LETTERS, Kind::Counter, Unit::Count, "Rows of the outbox that became dead letters"),
+    (BACKFILL_PROCESSED, Kind::Gauge, Unit::Count, "Rows that the backfill this process works on has dealt with"),
+    (BACKFILL_ETA, Kind::Gauge, Unit::Seconds, "How long it will still copy; absent or NaN when nobody can know"),
+    (BACKFILL_FAILED, Kind::Counter, Unit::Count, "Rows that a backfill could not copy"),
+    (BACKFILL_RETRIES, Kind::Counter, Unit::Count, "Attempts of a backfill that failed and are made again"),
+    (BACKFILL_FENCED, Kind::Counter, Unit::Count, "Chunks not committed because another worker had taken the shard"),
     (OUTBOX_ACTIVE, Kind::Gauge, Unit::Count, "1 while this process reads the outbox, 0 while it stands by"),
+    (
+        DRIFT_DOCUMENTS,
+        Kind::Gauge,
+        Unit::Count,
+        "Documents on which the sides differ, as the last drift check or the last sample found",
+    ),
 ];
 
 /// Tells the installed recorder the meaning and unit of every metric of the crate. Call it once, after installing one.
@@ -374,10 +399,50 @@ pub(crate) fn outbox_dead(reason: &'static str) {
     metrics::counter!(OUTBOX_DEAD_LETTERS, "reason" => reason).increment(1);
 }
 
+/// How far a backfill is.
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub(crate) fn backfill_progress(processed: i64, eta_seconds: Option<f64>) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    // A gauge that was set cannot be taken back, only be no number.
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+    metrics::gauge!(BACKFILL_PROCESSED).set(processed as f64);
+    if eta_seconds.is_some() {
+        KNOWN.store(true, Ordering::Relaxed);
+    }
+    if KNOWN.load(Ordering::Relaxed) {
+        metrics::gauge!(BACKFILL_ETA).set(eta_seconds.unwrap_or(f64::NAN));
+    }
+}
+
+/// A row could not be copied; `reason` is from a closed set.
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub(crate) fn backfill_failed(reason: &'static str) {
+    metrics::counter!(BACKFILL_FAILED, "reason" => reason).increment(1);
+}
+
+/// Something failed and is tried again; `kind` is from a closed set.
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub(crate) fn backfill_retried(kind: &'static str) {
+    metrics::counter!(BACKFILL_RETRIES, "kind" => kind).increment(1);
+}
+
+/// A chunk came too late.
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub(crate) fn backfill_fenced() {
+    metrics::counter!(BACKFILL_FENCED).increment(1);
+}
+
 /// Whether this process reads the outbox for a side.
 #[cfg(feature = "postgres")]
 pub(crate) fn outbox_active(side: Side, active: bool) {
     metrics::gauge!(OUTBOX_ACTIVE, "side" => side.as_str()).set(f64::from(u8::from(active)));
+}
+
+/// How many documents differ in one way; `kind` is from a closed set.
+#[cfg(all(feature = "meili", feature = "postgres"))]
+pub(crate) fn drift_found(kind: &'static str, documents: u64) {
+    metrics::gauge!(DRIFT_DOCUMENTS, "kind" => kind).set(documents as f64);
 }
 
 #[cfg(test)]

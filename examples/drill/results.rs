@@ -45,7 +45,8 @@ impl Results {
     pub fn verdict(&self) -> std::result::Result<(), String> {
         let (failed, Proof { lost, drift, .. }) = (self.walked.failed, &self.proof);
         if failed == 0 && self.proof.holds() && self.walked.rollback.missing == 0 {
-            return Ok(());
+            let backfilled = self.walked.backfill.as_ref().ok_or("nothing was copied")?;
+            return backfilled.verdict();
         }
         let missing = self.walked.rollback.missing;
         let examples: String = self.proof.examples.iter().map(|example| format!("\n  {example}")).collect();
@@ -66,7 +67,7 @@ impl Results {
     pub fn json(&self) -> Value {
         let Self { walked, report, proof, .. } = self;
         let outcomes = report.overall.outcomes.iter().map(|(outcome, count)| (outcome.clone(), json!(count.stored)));
-        json!({
+        let mut results = json!({
             "requests": walked.requests,
             "failed_requests": walked.failed,
             "shadow_outcomes": outcomes.collect::<serde_json::Map<_, _>>(),
@@ -87,7 +88,11 @@ impl Results {
             "phases": walked.phases,
             "compared_with": self.reference(),
             "report": report,
-        })
+        });
+        if let (Some(results), Some(backfill)) = (results.as_object_mut(), &walked.backfill) {
+            results.extend(backfill.json());
+        }
+        results
     }
 }
 
@@ -100,6 +105,11 @@ impl fmt::Display for Results {
         writeln!(f, "\n{report}")?;
         line(f, "compared with", self.reference())?;
         line(f, "reads", format!("{} in all, {} failed", walked.requests, walked.failed))?;
+        if let Some(backfill) = &walked.backfill {
+            for (label, text) in backfill.lines() {
+                line(f, label, text)?;
+            }
+        }
         let to_last = milliseconds(rollback.to_last_pg_answer);
         line(f, "rollback", format!("{to_last} ms from the change of the flag to the last answer from pg"))?;
         let caught_up = ms(rollback.caught_up);

@@ -20,6 +20,8 @@ pub struct Step {
 #[derive(Clone, Copy)]
 pub enum Event {
     Nothing,
+    /// What was there before is copied, by a process that is killed.
+    Backfill,
     /// A server is stopped, and started again.
     Outage(Side),
     /// Meilisearch accepts some writes, and then cancels, fails or forgets their tasks.
@@ -29,6 +31,7 @@ pub enum Event {
 pub const STEPS: &[Step] = &[
     step("before", &[], Phase::SourceOnly, Event::Nothing),
     step("dual writes", &[("search_write_mode", "dual")], Phase::DualWrite, Event::Nothing),
+    step("backfill", &[], Phase::DualWrite, Event::Backfill),
     step("shadow 5 %", &[("shadow_sample_rate", "5")], Phase::Shadow, Event::Nothing),
     step("shadow 25 %", &[("shadow_sample_rate", "25")], Phase::Shadow, Event::Outage(Side::Pg)),
     step("shadow 50 %", &[("shadow_sample_rate", "50")], Phase::Shadow, Event::Nothing),

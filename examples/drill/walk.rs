@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Options,
+    backfill::backfill,
+    backfilled::Backfilled,
     backlog::Backlog,
     load::Load,
     memory::Memory,
@@ -45,6 +47,7 @@ pub struct Walked {
     pub requests: usize,
     pub failed: usize,
     pub writes: Memory,
+    pub backfill: Option<Backfilled>,
     pub outages: Vec<Outage>,
     /// Tasks of accepted writes that were made to fail.
     pub task_faults: u64,
@@ -57,6 +60,7 @@ pub struct Under<'a> {
     pub load: Load,
     pub writers: Writers,
     pub backlog: Backlog<'a>,
+    backfill: Option<Backfilled>,
     outages: Vec<Outage>,
     task_faults: u64,
 }
@@ -71,6 +75,7 @@ impl Walk<'_> {
             load: Load::new(self.router.clone(), self.world.queries()),
             writers: Writers::new(self.router.clone()),
             backlog: Backlog { journal: self.writes.journal(), progress },
+            backfill: None,
             outages: Vec::new(),
             task_faults: 0,
         };
@@ -84,7 +89,7 @@ impl Walk<'_> {
                 self.world.store.flags().set(flag, value, OPERATOR, step.name).await?;
             }
             self.arrive(step.phase, step.flags).await?;
-            if step.phase == Phase::DualWrite {
+            if step.phase == Phase::DualWrite && writing.is_none() {
                 writing = Some(tokio::spawn(under.writers.clone().run(self.options.writes, stop.clone())));
             }
             phases.push(self.last(step, &mut under).await?);
@@ -98,9 +103,9 @@ impl Walk<'_> {
         }
         let drained = under.backlog.empty().await?;
         let (requests, failed) = under.load.totals();
-        let Under { outages, task_faults, .. } = under;
+        let Under { backfill, outages, task_faults, .. } = under;
         let writes = under.writers.memory().clone();
-        Ok(Walked { started, phases, rollback, requests, failed, writes, outages, task_faults, drained })
+        Ok(Walked { started, phases, rollback, requests, failed, writes, backfill, outages, task_faults, drained })
     }
 
     /// Lets a step last, with what happens in it.
@@ -110,6 +115,7 @@ impl Walk<'_> {
         under.load.take();
         match step.event {
             Event::Nothing => progress.run(step.name, lasts).await,
+            Event::Backfill => under.backfill = Some(backfill(self.world, lasts, progress).await?),
             Event::Outage(side) => under.outages.extend(outage(side, lasts, self.world, &under.backlog).await?),
             Event::TasksFail => under.task_faults += tasks_fail(step.name, lasts, self.world, progress).await,
         }

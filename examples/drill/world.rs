@@ -1,4 +1,4 @@
-//! Both servers, loaded with the same films.
+//! Both servers: Meilisearch with all films, PostgreSQL with none.
 
 use std::{
     error::Error,
@@ -7,11 +7,8 @@ use std::{
 };
 
 use crossfade::{
-    backend::{
-        meili::{MeiliIndex, MeiliOptions},
-        postgres::{PostgresOptions, VersionedDocument},
-    },
-    document::{DocumentId, Version},
+    backend::meili::{MeiliIndex, MeiliOptions},
+    document::DocumentId,
     error::Side,
     store::{DEFAULT_SCHEMA, Report, ReportOptions, Store},
     testing::{MeiliDouble, TestDatabase, TestPostgres, TestPostgresError, meili::Meili},
@@ -23,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::{output::Progress, service::Config};
+use crate::{assignment::Assignment, output::Progress, service::Config};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -74,36 +71,7 @@ impl World {
             }
         }
         let folder = tempfile::tempdir()?;
-        let world = Self { meili, index, store, database, folder, postgres: Mutex::new(postgres) };
-        world.fill_postgres(progress).await?;
-        Ok(world)
-    }
-
-    /// Copies the index as it stands: settings, and documents in the source's internal order, which decides ties.
-    async fn fill_postgres(&self, progress: &Progress) -> Result<()> {
-        let source = self.source()?;
-        let target = PostgresOptions::new(self.database.url())?.index(&*self.index);
-        target.create("id", &source.settings().await?).await?;
-        let bar = progress.bar("loading PostgreSQL from it");
-        let mut offset = 0;
-        loop {
-            let page = source.documents_in_order(offset, PAGE).await?;
-            if page.documents.is_empty() {
-                break;
-            }
-            bar.set_length(page.total);
-            let numbered = (offset as i64..).zip(page.documents);
-            let documents: Vec<_> = numbered
-                .map(|(ordinal, (id, document))| VersionedDocument { id, version: Version(1), ordinal, document })
-                .collect();
-            target.load(&documents).await?;
-            offset += PAGE;
-            bar.set_position(offset.min(page.total));
-        }
-        target.analyze().await?;
-        bar.finish_and_clear();
-        progress.step(&format!("loaded {} films into PostgreSQL", target.document_count().await?));
-        Ok(())
+        Ok(Self { meili, index, store, database, folder, postgres: Mutex::new(postgres) })
     }
 
     pub fn source(&self) -> Result<MeiliIndex> {
@@ -120,6 +88,18 @@ impl World {
             journal: self.folder.path().join("journal"),
             flag_file: None,
             last_good: None,
+        }
+    }
+
+    /// What a process that copies the films needs to know.
+    pub fn assignment(&self, job: &str, settle: Duration) -> Assignment {
+        Assignment {
+            meili_url: self.meili.url().to_owned(),
+            meili_key: self.meili.key().to_owned(),
+            database_url: self.database.url().to_owned(),
+            index: self.index.clone(),
+            job: job.to_owned(),
+            settle,
         }
     }
 

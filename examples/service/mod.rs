@@ -71,7 +71,7 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
     // Both sides, the flags and the log.
     let meili = MeiliOptions::new(&config.meili_url, Some(&config.meili_key))?.index(&*config.index);
     let postgres = PostgresOptions::new(&config.database_url)?.index(&*config.index);
-    take_over_settings(&meili, &postgres).await;
+    Box::pin(take_over_settings(&meili, &postgres)).await;
     let store = Store::connect_lazy(&config.database_url, DEFAULT_SCHEMA)?;
     let mut flagging = Flagging::new().table(store.flags().watch());
     if let Some(path) = &config.flag_file {
@@ -91,6 +91,7 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
         .target(postgres)
         .settlement(MeiliSettlement::new(meili))
         .shadow_log(log)
+        .heartbeat(&store)
         .journal(journal)
         .run_along(|stop| watcher.run(stop))
         .run_along(|stop| writer.run(stop))

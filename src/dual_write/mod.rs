@@ -47,6 +47,7 @@ mod clock;
 mod future;
 mod lanes;
 mod layer;
+mod pace;
 mod policy;
 mod request;
 mod service;

@@ -33,6 +33,8 @@ pub struct DualWritePolicy {
     pub poll: Duration,
     /// How long the worker goes on after the stop, while there is something to do (5 s). What is left stays in the journal.
     pub drain: Duration,
+    /// Whether metrics show the state of the journal (yes). Not for a second pair beside the one of the service.
+    pub show_journal: bool,
     /// Where the random pauses come from: a fixed seed makes them repeatable.
     pub seed: Option<u64>,
 }
@@ -75,6 +77,7 @@ impl Default for DualWritePolicy {
             breaker: BreakerPolicy::default(),
             poll: Duration::from_millis(10),
             drain: Duration::from_secs(5),
+            show_journal: true,
             seed: None,
         }
     }

@@ -1,5 +1,6 @@
 use std::task::{Context, Poll, Waker};
 
+use tokio::time::Instant;
 use tower::{Service, ServiceExt};
 
 use super::{DualWriteFuture, DualWriteLayer, request::Request};
@@ -44,6 +45,11 @@ where
             };
         }
         let DualWriteLayer { codec, shared } = self.layer.clone();
-        DualWriteFuture::boxed(Box::pin(Request { plan, codec, shared }.run(request, inner)))
+        DualWriteFuture::boxed(Box::pin(async move {
+            let begun = Instant::now();
+            let written = Request { plan, codec, shared: shared.clone() }.run(request, inner).await;
+            shared.pace.took(begun.elapsed());
+            written
+        }))
     }
 }

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -15,13 +16,14 @@ use tokio::{
     time::Instant,
 };
 
-use super::{DualWriteLayer, DualWritePolicy, lanes::Lanes, suspects::Suspects};
+use super::{DualWriteLayer, DualWritePolicy, lanes::Lanes, pace::Pace, suspects::Suspects};
 use crate::{
     backend::{
         Settlement,
         write::{TargetWriter, Writer},
     },
-    journal::{Journal, JournalError, Seq, Status},
+    document::{DocumentId, Version},
+    journal::{Deed, Intent, Journal, JournalError, Outcome, Seq, Status},
     plan::{Plan, PlanHandle, WriteMode},
 };
 
@@ -41,6 +43,7 @@ pub(super) struct Shared {
     pub(super) policy: DualWritePolicy,
     pub(super) lanes: Lanes,
     pub(super) suspects: Suspects,
+    pub(super) pace: Pace,
     /// Who this process is to PostgreSQL: what it writes for requests, in the order of the lanes, and what it repairs.
     pub(super) writer: Writer,
     pub(super) repairer: Writer,
@@ -78,6 +81,7 @@ impl DualWrites {
             target,
             lanes: Lanes::default(),
             suspects: Suspects::default(),
+            pace: Pace::default(),
             writer: Writer(rand::random()),
             repairer: Writer(rand::random()),
             clock_is_set: OnceCell::new(),
@@ -104,6 +108,30 @@ impl DualWrites {
     /// The journal.
     pub fn journal(&self) -> &Arc<dyn Journal> {
         &self.shared.journal
+    }
+
+    /// How long writes to both sides have taken their callers since this was last asked, on average; `None` if there were
+    /// none. For the throttle of a backfill.
+    pub fn recent_latency(&self) -> Option<Duration> {
+        self.shared.pace.take()
+    }
+
+    /// Has the worker compare documents and copy what is right: what stands in PostgreSQL, if it has decided that and under
+    /// this version or a newer one; else what stands in Meilisearch. Returns when that is recorded.
+    pub async fn resync(&self, index: &Arc<str>, documents: &[(DocumentId, Version)]) -> Result<(), JournalError> {
+        let authority = self.shared.plan.load().authority();
+        let intent = |(id, version): &(DocumentId, Version)| Intent {
+            index: Arc::clone(index),
+            id: id.clone(),
+            version: *version,
+            explicit: false,
+            deed: Deed::Resync,
+            authority,
+        };
+        let intents: Vec<Intent> = documents.iter().map(intent).collect();
+        self.shared.journal.append(&intents, Outcome::Accepted(None)).await?;
+        self.shared.ring();
+        Ok(())
     }
 
     pub(super) fn shared(&self) -> Arc<Shared> {

@@ -6,10 +6,14 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "postgres")]
+use super::heartbeat::Heartbeat;
 use super::{
     Migration,
     worker::{Task, Worker},
 };
+#[cfg(feature = "postgres")]
+use crate::store::{Replicas, Store};
 use crate::{
     backend::{
         SearchBackend, Settlement,
@@ -50,6 +54,8 @@ struct Parts {
     salt: Arc<str>,
     deadline: Duration,
     tasks: Vec<Task>,
+    #[cfg(feature = "postgres")]
+    replicas: Option<Replicas>,
 }
 
 /// What a [`Migration`] lacks or has wrong.
@@ -88,6 +94,8 @@ impl MigrationBuilder {
             salt: Arc::from("crossfade"),
             deadline: Duration::from_secs(1),
             tasks: Vec::new(),
+            #[cfg(feature = "postgres")]
+            replicas: None,
         };
         Self { journal: (), parts }
     }
@@ -99,7 +107,8 @@ impl MigrationBuilder {
     }
 
     /// The layers' maker and the worker.
-    pub fn build(self) -> Result<(Migration, Worker), BuildError> {
+    pub fn build(mut self) -> Result<(Migration, Worker), BuildError> {
+        self.parts.beat(None);
         self.parts.assemble((), None)
     }
 }
@@ -122,6 +131,7 @@ impl MigrationBuilder<Journaled> {
         let target = parts.target_writer.take().or_else(|| parts.target.as_ref()?.target_writer());
         let target = target.ok_or(BuildError::NotWritable(Side::Pg))?;
         let (writes, worker) = dual_write::pair(parts.plan.clone(), journal, source, target, policy);
+        parts.beat(Some(writes.clone()));
         parts.settlement = Some(Arc::new(AllSettled { writes: writes.clone(), other: parts.settlement }));
         parts.assemble(writes, Some(worker))
     }
@@ -188,6 +198,14 @@ impl<J> MigrationBuilder<J> {
         self
     }
 
+    /// Has the worker report every two seconds that this process lives, by which plan it goes, and how its writes fare. A backfill begins
+    /// only when every process that has reported writes both sides.
+    #[cfg(feature = "postgres")]
+    pub fn heartbeat(mut self, store: &Store) -> Self {
+        self.parts.replicas = Some(store.replicas());
+        self
+    }
+
     /// Has the worker run something else along: a plan watcher, the writer of a shadow log. It gets its stop signal
     /// after the shadow worker has drained, so that nothing that was measured is lost.
     pub fn run_along<F>(mut self, task: impl FnOnce(CancellationToken) -> F + Send + 'static) -> Self
@@ -200,6 +218,17 @@ impl<J> MigrationBuilder<J> {
 }
 
 impl Parts {
+    /// Has the process reported, if that was asked for.
+    fn beat(&mut self, writes: Option<DualWrites>) {
+        #[cfg(feature = "postgres")]
+        if let Some(replicas) = self.replicas.take() {
+            let heartbeat = Heartbeat { replicas, plan: self.plan.clone(), writes };
+            self.tasks.push(Box::new(|stop| heartbeat.run(stop).boxed()));
+        }
+        #[cfg(not(feature = "postgres"))]
+        let _ = writes;
+    }
+
     fn assemble<W>(self, writes: W, worker: Option<DualWriteWorker>) -> Result<(Migration<W>, Worker), BuildError> {
         let source = expect(self.source, Side::Meili)?;
         let target = expect(self.target, Side::Pg)?;

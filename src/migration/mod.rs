@@ -20,6 +20,8 @@
 //! ```
 
 mod builder;
+#[cfg(feature = "postgres")]
+mod heartbeat;
 mod worker;
 
 use std::{sync::Arc, time::Duration};

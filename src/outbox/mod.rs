@@ -85,9 +85,14 @@ use tokio_util::sync::CancellationToken;
 use consumer::Consumer;
 pub use error::OutboxError;
 pub use monitor::{OutboxBacklog, OutboxDeadLetter, OutboxLetters, OutboxMonitor};
+// The backfill makes ids and documents as the intake does: both write the same index.
+#[cfg(feature = "meili")]
+pub(crate) use names::{escaped_id, is_valid_id, quoted};
 pub use options::{
     MakeId, OutboxColumns, OutboxContent, OutboxIds, OutboxLookup, OutboxOptions, OutboxPace, OutboxStart,
 };
+#[cfg(feature = "meili")]
+pub(crate) use row::with_id;
 pub use tables::Holder;
 use tables::Tables;
 

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, types::Json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Holder, OutboxError,
+    Holder, OutboxError, OutboxOptions,
     gaps::Waiting,
     sql,
     tables::{Tables, attempt},
@@ -87,6 +87,12 @@ type LetterColumns =
     (i64, String, i64, Option<String>, Json<Vec<Option<String>>>, Option<String>, String, String, i64, bool);
 
 impl OutboxMonitor {
+    /// Looks at the intake of these options, which need not run in this process. Nothing connects before the first call. Fails on names that
+    /// cannot be right.
+    pub fn new(options: OutboxOptions) -> Result<Self, OutboxError> {
+        Ok(Self { tables: Arc::new(Tables::new(options)?) })
+    }
+
     /// Whether the outbox, its sequence, the lookup and the control tables are there and fit to be read.
     pub async fn check(&self) -> Result<(), OutboxError> {
         self.tables.check().await?;

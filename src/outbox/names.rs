@@ -9,7 +9,7 @@ const LONGEST_NAME: usize = 63;
 const LONGEST_ID: usize = 511;
 
 /// A name as it stands in SQL: quoted, so that it can be nothing but a name.
-pub(super) fn quoted(name: &str) -> Result<String, OutboxError> {
+pub(crate) fn quoted(name: &str) -> Result<String, OutboxError> {
     if name.is_empty() || name.len() > LONGEST_NAME || name.contains('\0') {
         return Err(OutboxError::InvalidName(name.to_owned()));
     }
@@ -20,7 +20,7 @@ pub(super) fn quoted(name: &str) -> Result<String, OutboxError> {
 ///
 /// Letters, digits and `-` stand for themselves, every other byte is `_` and two hexadecimal digits; keys are joined by `__`,
 /// which stands nowhere else because `_` is no digit.
-pub(super) fn escaped_id(keys: &[String]) -> String {
+pub(crate) fn escaped_id(keys: &[String]) -> String {
     let mut id = String::with_capacity(keys.iter().map(|key| key.len() + 2).sum());
     for (before, key) in keys.iter().enumerate() {
         if before > 0 {
@@ -38,7 +38,7 @@ pub(super) fn escaped_id(keys: &[String]) -> String {
 }
 
 /// Whether Meilisearch takes an id.
-pub(super) fn is_valid_id(id: &DocumentId) -> bool {
+pub(crate) fn is_valid_id(id: &DocumentId) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let id = id.as_str();
     !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(plain)

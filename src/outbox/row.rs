@@ -130,14 +130,19 @@ pub(super) fn document(text: Option<&str>, id: &DocumentId, options: &OutboxOpti
     let text = text.ok_or("the row has no document")?;
     let own: Document =
         serde_json::from_str(text).map_err(|error| format!("the document is no JSON object: {error}"))?;
-    if own.get(&options.primary_key).and_then(DocumentId::from_json).as_ref() == Some(id) {
-        return Ok(own);
+    Ok(with_id(own, id, &options.primary_key))
+}
+
+/// The document with its id under the primary key; as it is if it has it there already, also as an integer.
+pub(crate) fn with_id(own: Document, id: &DocumentId, primary_key: &str) -> Document {
+    if own.get(primary_key).and_then(DocumentId::from_json).as_ref() == Some(id) {
+        return own;
     }
     // First, as in documents that are written by hand.
     let mut document = Document::with_capacity(own.len() + 1);
-    document.insert(options.primary_key.clone(), id.as_str().into());
-    document.extend(own.into_iter().filter(|(name, _)| *name != options.primary_key));
-    Ok(document)
+    document.insert(primary_key.to_owned(), id.as_str().into());
+    document.extend(own.into_iter().filter(|(name, _)| name != primary_key));
+    document
 }
 
 impl Row {

@@ -5,6 +5,7 @@
 mod error;
 mod flag_watch;
 mod flags;
+mod replicas;
 mod report;
 mod shadow_log;
 
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
+pub use replicas::{Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };

@@ -15,8 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backend", &["words", "telemetry"]),
     ("journal", &["words", "telemetry"]),
     ("outbox", &["words", "plan", "telemetry", "breaker", "backend", "journal"]),
+    ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write"]),
+    ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("http", &["words", "codec"]),
-    ("store", &["words", "plan", "telemetry", "shadow"]),
+    ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 
@@ -27,7 +29,7 @@ const WORD_MODULES: &[&str] =
 const COMPOSITION: &[&str] = &["migration", "lib", "bin"];
 /// Packages that only adapters may name.
 const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
-    ("sqlx", &["store", "backend", "journal", "outbox", "testing", "bin"]),
+    ("sqlx", &["store", "backend", "journal", "outbox", "backfill", "drift", "testing", "bin"]),
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
     ("reqwest", &["backend"]),

@@ -1,9 +1,13 @@
 //! The integration tests: one binary, one module a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod backfill;
+mod backfill_sources;
 mod cli;
+mod cli_drift;
 mod cli_journal;
 mod double;
+mod drift;
 mod flag_rules;
 mod flag_watch;
 mod house;

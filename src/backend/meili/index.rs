@@ -1,10 +1,15 @@
 //! The index: where it is, its settings and its documents.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{MeiliWriter, client::Client, error::error, keys::PrimaryKeys};
+use super::{MeiliWriter, client::Client, error::error, keys::PrimaryKeys, reader::Reader};
 use crate::{
     document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind},
@@ -24,7 +29,12 @@ pub struct MeiliIndex {
     uid: Arc<str>,
     options: MeiliOptions,
     primary_keys: PrimaryKeys,
+    /// The server is too old to fetch documents by their ids.
+    one_by_one: Arc<AtomicBool>,
 }
+
+/// How long a read by ids waits for the tasks before it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A stretch of the documents of an index, in the order of their internal numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +64,7 @@ impl MeiliOptions {
 
     /// The index `uid`. Whether it is there is found out by the first query.
     pub fn index(self, uid: impl Into<Arc<str>>) -> MeiliIndex {
-        MeiliIndex { uid: uid.into(), options: self, primary_keys: PrimaryKeys::default() }
+        MeiliIndex { uid: uid.into(), options: self, primary_keys: PrimaryKeys::default(), one_by_one: Arc::default() }
     }
 }
 
@@ -78,18 +88,66 @@ impl MeiliIndex {
     /// Documents `offset` to `offset + limit` in the order of their internal numbers, on which ties hang. A document
     /// that is added or deleted between two pages may move the later ones.
     pub async fn documents_in_order(&self, offset: u64, limit: u64) -> Result<DocumentsPage, BackendError> {
+        self.list(Slice { offset, limit, fields: None }).await
+    }
+
+    /// The same with the ids only: the documents are empty. Costs little, however large they are.
+    pub async fn ids_in_order(&self, offset: u64, limit: u64) -> Result<DocumentsPage, BackendError> {
+        let Some(primary_key) = self.primary_key().await? else {
+            return self.documents_in_order(offset, limit).await;
+        };
+        let mut page = self.list(Slice { offset, limit, fields: Some(&primary_key) }).await?;
+        page.documents.iter_mut().for_each(|(_, document)| document.clear());
+        Ok(page)
+    }
+
+    /// The documents of these ids as they stand now; those that are not there are left out.
+    pub async fn documents(&self, ids: &[DocumentId]) -> Result<HashMap<DocumentId, Document>, BackendError> {
+        self.reader().fetch(&self.uid, ids).await
+    }
+
+    /// Waits until every task that the server accepted for the index before this call has ended.
+    ///
+    /// Fails with [`Timeout`](BackendErrorKind::Timeout) if that takes longer than `patience`.
+    pub async fn tasks_ended(&self, patience: Duration) -> Result<(), BackendError> {
+        path(&self.uid)?;
+        self.reader().barrier(&self.uid, patience).await
+    }
+
+    async fn list(&self, slice: Slice<'_>) -> Result<DocumentsPage, BackendError> {
         let doing = "listing documents";
         let path = format!("{}/documents", path(&self.uid)?);
-        let page: Listed = self.client().get(&path, Slice { offset, limit }, self.timeout(), doing).await?;
+        let page: Listed = self.client().get(&path, slice, self.timeout(), doing).await?;
         let Some(primary_key) = self.primary_key().await? else {
             return Ok(DocumentsPage { documents: Vec::new(), total: page.total });
         };
-        let with_id = |document: Document| match document.get(&*primary_key).and_then(DocumentId::from_json) {
-            Some(id) => Ok((id, document)),
-            None => Err(error(BackendErrorKind::Internal, "listing documents: one has no primary key")),
+        let with_id = |document: Document| {
+            let id = document.get(&*primary_key).and_then(DocumentId::from_json)?;
+            Some((id, document))
         };
-        let documents = page.results.into_iter().map(with_id).collect::<Result<_, _>>()?;
+        let documents: Option<Vec<_>> = page.results.into_iter().map(with_id).collect();
+        let documents = documents.ok_or_else(|| {
+            // The index was made anew with another one.
+            self.forget_primary_key(&self.uid);
+            error(BackendErrorKind::Internal, format!("{doing}: one has no primary key; it is asked for again"))
+        })?;
         Ok(DocumentsPage { documents, total: page.total })
+    }
+
+    /// The documents as they stand once every task accepted before this call has ended, for which it waits 30 s at most. Fails
+    /// if the index is not there.
+    /// The key needs the rights `documents.get`, `indexes.get` and `tasks.get`.
+    pub async fn settled_documents(&self, ids: &[DocumentId]) -> Result<Vec<Option<Document>>, BackendError> {
+        self.reader().read_settled(&self.uid, ids, PATIENCE).await
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            client: self.client(),
+            timeout: self.timeout(),
+            primary_keys: &self.primary_keys,
+            one_by_one: &self.one_by_one,
+        }
     }
 
     pub(super) fn options(&self) -> &MeiliOptions {
@@ -127,9 +185,11 @@ pub(super) fn path(uid: &str) -> Result<String, BackendError> {
 }
 
 #[derive(Serialize)]
-struct Slice {
+struct Slice<'a> {
     offset: u64,
     limit: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<&'a str>,
 }
 
 #[derive(Deserialize)]

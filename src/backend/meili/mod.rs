@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod index;
 mod keys;
+mod reader;
 mod search;
 mod settlement;
 mod writer;

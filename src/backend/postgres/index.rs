@@ -115,15 +115,9 @@ impl PostgresIndex {
     pub async fn load(&self, documents: &[VersionedDocument]) -> Result<LoadCounts, BackendError> {
         let mut counts = LoadCounts::default();
         for batch in documents.chunks(BATCH) {
-            let mut newest: BTreeMap<&DocumentId, &VersionedDocument> = BTreeMap::new();
-            for document in batch {
-                let known = newest.entry(&document.id).or_insert(document);
-                if known.version <= document.version {
-                    *known = document;
-                }
-            }
-            let newest: Vec<_> = newest.into_values().collect();
-            counts.add(self.write(&newest).await?, batch.len());
+            let LoadCounts { written, stale } = self.load_batch(batch).await?;
+            counts.written += written;
+            counts.stale += stale;
         }
         Ok(counts)
     }
@@ -181,30 +175,6 @@ impl PostgresIndex {
     /// A transaction for what takes its time: the statement timeout is for reads.
     async fn begin(&self, doing: &'static str) -> Result<PgTransaction<'static>, BackendError> {
         self.pool().begin_with(sql::BEGIN_UNHURRIED).await.map_err(failed(doing))
-    }
-
-    /// Writes one batch, in which no id stands twice, and says how many rows.
-    async fn write(&self, documents: &[&VersionedDocument]) -> Result<u64, BackendError> {
-        let doing = "writing documents";
-        let mut write = self.begin(doing).await?;
-        let (settings, generation) = self.locked_settings(&mut write, sql::SETTINGS_FOR_WRITING).await?;
-        let derivation = Derivation::new(&settings);
-        let mut bodies = Vec::with_capacity(documents.len());
-        for document in documents {
-            bodies.push(serde_json::to_string(&document.document).map_err(|error| internal(doing).caused_by(error))?);
-        }
-        let upsert = sqlx::query(sql::UPSERT)
-            .bind(self.uid())
-            .bind(generation)
-            .bind(documents.iter().map(|document| document.id.as_str()).collect::<Vec<_>>())
-            .bind(documents.iter().map(|document| document.version.0).collect::<Vec<_>>())
-            .bind(documents.iter().map(|document| document.ordinal).collect::<Vec<_>>())
-            .bind(bodies)
-            .bind(documents.iter().map(|document| Json(derivation.facets(&document.document))).collect::<Vec<_>>())
-            .bind(documents.iter().map(|document| derivation.words(&document.document)).collect::<Vec<_>>());
-        let written = upsert.execute(&mut *write).await.map_err(failed(doing))?.rows_affected();
-        write.commit().await.map_err(failed(doing))?;
-        Ok(written)
     }
 
     /// Derives the next outdated rows after an id again; says the last one, or `None` at the end.

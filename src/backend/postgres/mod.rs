@@ -13,11 +13,17 @@ mod derive;
 mod error;
 mod filter;
 mod index;
+mod list;
+mod load;
 mod options;
 mod search;
+#[cfg(feature = "meili")]
+mod search_indexes;
 mod sql;
 mod writer;
 
 pub use index::{LoadCounts, PostgresIndex, VersionedDocument};
+#[cfg(feature = "meili")]
+pub(crate) use load::{LoadColumns, LoadFailure, LoadRow, LoadSettings};
 pub use options::{PoolSize, PostgresOptions};
 pub use writer::PostgresWriter;

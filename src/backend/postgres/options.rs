@@ -19,6 +19,8 @@ pub struct PostgresOptions {
     shared: PoolSize,
     isolated: PoolSize,
     writes: PoolSize,
+    read_only: bool,
+    application_name: Arc<str>,
 }
 
 /// The size and patience of a connection pool.
@@ -54,12 +56,20 @@ impl PostgresOptions {
             shared: PoolSize { max_connections: 10, acquire_timeout: seconds(5), statement_timeout: reads },
             isolated: PoolSize { max_connections: 4, acquire_timeout: seconds(1), statement_timeout: shadows },
             writes: PoolSize { max_connections: 8, acquire_timeout: seconds(5), statement_timeout: seconds(30) },
+            read_only: false,
+            application_name: "crossfade".into(),
         })
     }
 
     /// The schema that holds the tables.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
+        self
+    }
+
+    /// What the connections call themselves, for those who look at the server. `crossfade`
+    pub fn application_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.application_name = name.into();
         self
     }
 
@@ -80,6 +90,12 @@ impl PostgresOptions {
     /// the same.
     pub fn writer_pool(mut self, size: PoolSize) -> Self {
         self.writes = size;
+        self
+    }
+
+    /// Transactions may only read: the server refuses whatever would write.
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
         self
     }
 
@@ -110,6 +126,9 @@ impl PostgresOptions {
             // Compiling takes longer than these queries do.
             ("jit", "off".to_owned()),
         ];
+        // Not otherwise: a server, or a database, may say so itself.
+        let read_only = self.read_only.then(|| ("default_transaction_read_only", "on".to_owned()));
+        let settings = settings.into_iter().chain(read_only);
         PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(acquire_timeout)
@@ -118,7 +137,7 @@ impl PostgresOptions {
             .after_release(|connection, _| {
                 Box::pin(async move { Ok(matches!(timeout(LONGEST_PING, connection.ping()).await, Ok(Ok(())))) })
             })
-            .connect_lazy_with(self.connect.clone().application_name("crossfade").options(settings))
+            .connect_lazy_with(self.connect.clone().application_name(&self.application_name).options(settings))
     }
 }
 

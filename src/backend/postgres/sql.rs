@@ -16,6 +16,9 @@ pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ R
 
 pub(super) const BEGIN_UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0";
 
+/// For what reads a lot: the statement timeout is for searches.
+pub(super) const BEGIN_READING: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 0";
+
 /// With whether every row has been derived under them.
 pub(super) const SETTINGS: &str = "SELECT settings, derived_generation = generation FROM search_indexes WHERE uid = $1";
 
@@ -38,19 +41,60 @@ pub(super) const DOCUMENT_COUNT: &str = "
     SELECT (SELECT count(*) FROM search_documents d WHERE d.index_uid = i.uid AND NOT d.deleted)
     FROM search_indexes i WHERE i.uid = $1";
 
+/// In which of 4,096 ranges an id falls: the first 12 bits of its SHA-256. Meilisearch lists documents in no order of ids, so
+/// ranges of ids would have to be sorted; these need not.
+macro_rules! range_of_id {
+    () => {
+        "((get_byte(sha256(convert_to(d.id, 'UTF8')), 0) << 4) | (get_byte(sha256(convert_to(d.id, 'UTF8')), 1) >> 4))"
+    };
+}
+
+/// The next documents after an id, or the first ones (`NULL`); of some ranges, or of all (`NULL`).
+pub(super) const DOCUMENTS_AFTER: &str = concat!(
+    "SELECT d.id, d.version, d.body::text FROM search_documents d
+    WHERE d.index_uid = $1 AND ($2::text IS NULL OR d.id > $2) AND NOT d.deleted AND ($4::int[] IS NULL OR ",
+    range_of_id!(),
+    " = ANY ($4::int[])) ORDER BY d.id LIMIT $3"
+);
+
+/// How many rows the table of all indexes has, as far as the planner knows; -1 if it does not.
+pub(super) const ROWS_ABOUT: &str = "SELECT reltuples FROM pg_class WHERE oid = 'search_documents'::regclass";
+
+/// Documents in blocks of the table that are drawn at random, `$2` percent of them.
+pub(super) const SOME_DOCUMENTS: &str = "
+    SELECT s.id FROM (
+        SELECT d.id FROM search_documents d TABLESAMPLE SYSTEM ($2) WHERE d.index_uid = $1 AND NOT d.deleted
+    ) s ORDER BY random() LIMIT $3";
+
 pub(super) const ANALYZE: &str = "ANALYZE search_documents";
 
-/// A newer version wins; an equal one replaces a document, but does not bring a deleted one back.
-pub(super) const UPSERT: &str = "
-    INSERT INTO search_documents AS d (index_uid, id, version, ordinal, generation, body, facets, words)
-    SELECT $1, u.id, u.version, u.ordinal, $2, u.body::json, u.facets, u.words::tsvector
+pub(super) const SETTINGS_AND_GENERATION: &str = "SELECT settings, generation FROM search_indexes WHERE uid = $1";
+
+/// Holds the settings still until the transaction ends.
+pub(super) const GENERATION_FOR_WRITING: &str = "SELECT generation FROM search_indexes WHERE uid = $1 FOR SHARE";
+
+/// A newer version wins; an equal one replaces, but does not bring a deleted document back. A document that comes without a number
+/// of the source keeps the one it has. Rows come in the order of their ids, in which every writer locks them.
+pub(super) const LOAD: &str = "
+    INSERT INTO search_documents AS d (index_uid, id, version, deleted, ordinal, generation, body, facets, words)
+    SELECT $1, u.id, u.version, u.body IS NULL, u.ordinal, $2, u.body::json, u.facets, u.words::tsvector
     FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[], $8::text[])
         AS u (id, version, ordinal, body, facets, words)
     ON CONFLICT (index_uid, id) DO UPDATE SET
-        version = excluded.version, deleted = FALSE, ordinal = excluded.ordinal, generation = excluded.generation,
-        body = excluded.body, facets = excluded.facets, words = excluded.words,
-        writer = 0, written_at = clock_timestamp(), authority = excluded.authority
-    WHERE d.version < excluded.version OR (d.version = excluded.version AND NOT d.deleted)";
+        version = excluded.version, deleted = excluded.deleted,
+        ordinal = CASE WHEN d.deleted OR excluded.ordinal < 4294967296 THEN excluded.ordinal ELSE d.ordinal END,
+        generation = excluded.generation, body = excluded.body, facets = excluded.facets, words = excluded.words,
+        writer = 0, written_at = clock_timestamp(), authority = excluded.authority, copied_over = NULL
+    WHERE d.version < excluded.version OR (d.version = excluded.version AND (excluded.deleted OR NOT d.deleted))";
+
+/// Ordinals for so many documents, ascending. Apart from the statement that writes: there the rows are in another order.
+pub(super) const DRAW_ORDINALS: &str = "SELECT array_agg(nextval('search_ordinals')) FROM generate_series(1, $1)";
+
+/// The source's own numbers for documents that were written before they were loaded. Their rows are locked already.
+pub(super) const GIVE_ORDINALS: &str = "
+    UPDATE search_documents d SET ordinal = u.ordinal
+    FROM unnest($2::text[], $3::bigint[]) AS u (id, ordinal)
+    WHERE d.index_uid = $1 AND d.id = u.id AND NOT d.deleted AND d.ordinal >= 4294967296";
 
 pub(super) const DELETE: &str = "
     INSERT INTO search_documents AS d (index_uid, id, version, deleted, ordinal, generation, facets, words)
@@ -75,6 +119,28 @@ pub(super) const DERIVE_AGAIN: &str = "
     UPDATE search_documents d SET generation = $2, facets = u.facets, words = u.words::tsvector
     FROM unnest($3::text[], $4::jsonb[], $5::text[]) AS u (id, facets, words)
     WHERE d.index_uid = $1 AND d.id = u.id";
+
+/// The indexes that only searches need: see migrations/0002_search_documents.sql.
+#[cfg(feature = "meili")]
+pub(super) const SEARCH_INDEX_NAMES: [&str; 3] =
+    ["search_documents_words", "search_documents_facets", "search_documents_order"];
+
+/// With the statements that make them.
+#[cfg(feature = "meili")]
+pub(super) const SEARCH_INDEXES: &str = "
+    SELECT c.relname::text, pg_get_indexdef(i.indexrelid)
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = 'search_documents'::regclass AND NOT i.indisunique AND c.relname = ANY ($1)";
+
+/// No row if it is not there; true if it was not built to its end.
+#[cfg(feature = "meili")]
+pub(super) const IS_INVALID: &str = "
+    SELECT NOT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass($1)";
+
+/// Whether live writes of an index have brought versions that no clock of this crate makes.
+#[cfg(feature = "meili")]
+pub(super) const HAS_OTHER_VERSIONS: &str = "
+    SELECT EXISTS (SELECT 1 FROM search_documents WHERE index_uid = $1 AND writer <> 0 AND version < $2)";
 
 /// PostgreSQL takes 65,535, but planning that many conditions takes longer than a reader waits.
 const MOST_PARAMETERS: usize = 10_000;

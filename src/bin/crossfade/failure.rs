@@ -3,7 +3,14 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use crossfade::{
+    backfill::{
+        BackfillError,
+        source::{SourceError, SourceErrorKind},
+    },
+    drift::DriftError,
+    error::{BackendError, BackendErrorKind},
     journal::{JournalError, JournalErrorKind},
+    outbox::OutboxError,
     store::StoreError,
 };
 
@@ -31,6 +38,39 @@ pub(crate) enum Failure {
     NotConfirmed,
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error("no Meilisearch: set MEILI_URL, or give --meili-url")]
+    NoMeili,
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Drift(#[from] DriftError),
+    #[error(
+        "the sides differ; `crossfade drift repair --dry-run` shows what would be done about documents, and settings are \
+         put in force by the program that made the index"
+    )]
+    Differing,
+    #[error("not everything could be repaired; see why above, and repair again when that is mended")]
+    StillDiffering,
+    #[error(transparent)]
+    Backfill(#[from] BackfillError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error("the job was cancelled meanwhile")]
+    Cancelled,
+    #[error("{0} rows could not be copied this time either; `crossfade backfill failures` shows why")]
+    RowsFailedAgain(u64),
+    #[error("the job `{0}` was made by another program: it cannot be worked on from here")]
+    ForeignJob(String),
+    #[error("the job `{0}` goes by an outbox: name it again with --outbox")]
+    OutboxNeeded(String),
+    #[error("`{0}` is no outbox; give SCHEMA.TABLE")]
+    NoOutboxName(String),
+    #[error("there is no process `{0}`; `crossfade replicas list` shows those there are")]
+    NoSuchReplica(String),
+    #[error("the file {} cannot be read: {}", .0.display(), .1)]
+    Unreadable(PathBuf, #[source] io::Error),
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -45,6 +85,23 @@ impl Failure {
             Self::Store(StoreError::Unreachable { .. }) => 4,
             Self::Journal(error) if error.kind() == JournalErrorKind::Unavailable => 4,
             Self::InUse => 4,
+            Self::NoMeili => 2,
+            Self::Drift(DriftError::NotDual { .. }) => 3,
+            Self::Drift(error) if error.is_outage() => 4,
+            Self::Backend(error) if error.kind() == BackendErrorKind::Unavailable => 4,
+            Self::Drift(_) | Self::Backend(_) | Self::Differing | Self::StillDiffering => 1,
+            Self::NoOutboxName(_) | Self::OutboxNeeded(_) | Self::Unreadable(..) => 2,
+            Self::Backfill(BackfillError::Store(StoreError::Unreachable { .. }) | BackfillError::GaveUp { .. }) => 4,
+            Self::Backfill(
+                BackfillError::NotDual(_)
+                | BackfillError::NobodyReports
+                | BackfillError::IsRead(..)
+                | BackfillError::IndexBusy { .. }
+                | BackfillError::WrongStatus { .. },
+            ) => 3,
+            Self::Source(error) if error.kind() == SourceErrorKind::Unavailable => 4,
+            Self::Backfill(_) | Self::Source(_) | Self::Outbox(_) | Self::Cancelled | Self::RowsFailedAgain(_) => 1,
+            Self::ForeignJob(_) | Self::NoSuchReplica(_) => 1,
             Self::Store(_) | Self::Journal(_) | Self::NoSuchLetter(_) | Self::Output(_) => 1,
         })
     }

@@ -1,12 +1,17 @@
 //! The `crossfade` program: operates a migration from the command line.
 
+mod backfill;
 mod database;
+mod drift;
 mod failure;
 mod flags;
 mod journal;
+mod meili;
 mod migrate;
 mod output;
+mod replicas;
 mod report;
+mod span;
 
 use std::process::ExitCode;
 
@@ -29,6 +34,8 @@ Examples:
   crossfade flags get
   crossfade report --since 24h
   crossfade journal status --journal /var/lib/search/journal.db
+  crossfade backfill start --index posts
+  crossfade drift check --index posts
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database or the journal
 cannot be reached or is in use"
@@ -50,16 +57,31 @@ enum Command {
     Report(report::Report),
     /// Look into the journal of writes, and decide about those that could not be done.
     Journal(journal::Journal),
+    /// Copy what was there before both sides were written, while the service runs.
+    Backfill(Box<backfill::Backfill>),
+    /// Show the processes of the service.
+    Replicas(replicas::Replicas),
+    /// Compare the documents of both sides, and repair what differs.
+    Drift(drift::Drift),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    match run(cli).await {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the program cannot start its threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(run(cli));
+    // Not waited for: a read of standard input, for instance, ends when that does.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -75,5 +97,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Flags(flags) => flags::run(&database.connect().await?, flags).await,
         Command::Report(report) => report::run(&database.connect().await?, report).await,
         Command::Journal(journal) => journal::run(database, journal).await,
+        Command::Backfill(backfill) => Box::pin(backfill::run(database, *backfill)).await,
+        Command::Replicas(replicas) => replicas::run(&database.connect().await?, replicas).await,
+        Command::Drift(drift) => Box::pin(drift::run(database, drift)).await,
     }
 }

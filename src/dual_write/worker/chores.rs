@@ -41,7 +41,7 @@ impl DualWriteWorker {
         loop {
             let began = Instant::now();
             self.record_suspects().await;
-            let show = shown.is_none_or(|shown| shown.elapsed() >= LOOK_EVERY);
+            let show = self.shared.policy.show_journal && shown.is_none_or(|shown| shown.elapsed() >= LOOK_EVERY);
             if show {
                 shown = Some(Instant::now());
             }

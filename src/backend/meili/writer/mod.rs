@@ -1,6 +1,5 @@
 //! The writer: documents as tasks, and how the tasks ended.
 
-mod read;
 mod send;
 mod tasks;
 
@@ -13,11 +12,11 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{client::Client, keys::PrimaryKeys};
+use super::{client::Client, keys::PrimaryKeys, reader::Reader};
 use crate::{
     backend::write::{SourceWriter, TaskState},
     document::{Document, DocumentId},
-    error::BackendError,
+    error::{BackendError, BackendErrorKind},
     write::{Action, TaskId},
 };
 
@@ -105,7 +104,19 @@ impl SourceWriter for MeiliWriter {
         index: &'a str,
         ids: &'a [DocumentId],
     ) -> BoxFuture<'a, Result<Vec<Option<Document>>, BackendError>> {
-        Box::pin(self.read_settled(index, ids))
+        Box::pin(async move {
+            let reader = Reader {
+                client: &self.client,
+                timeout: self.timeout,
+                primary_keys: &self.primary_keys,
+                one_by_one: &self.one_by_one,
+            };
+            match reader.read_settled(index, ids, self.patience).await {
+                // An index that is not there holds nothing: it is made by the first document.
+                Err(failure) if failure.kind() == BackendErrorKind::IndexNotFound => Ok(vec![None; ids.len()]),
+                read => read,
+            }
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sqlx::PgExecutor;
+
 use super::{
     PostgresWriter, check_index,
     failure::{Failure, failed, of},
@@ -14,7 +16,7 @@ use crate::{
         write::{Applied, Standing, TargetWrite, WrittenBy},
     },
     document::{Document, DocumentId, Version},
-    error::{BackendErrorKind, Side},
+    error::{BackendError, BackendErrorKind, Side},
 };
 
 /// Id, version, body, authority, and the version it is a copy over.
@@ -55,34 +57,35 @@ impl PostgresWriter {
         let lost = || of(BackendErrorKind::Internal, "writing documents: one is neither written nor stale");
         applied.into_iter().map(|applied| applied.ok_or_else(|| lost().into())).collect()
     }
+}
 
-    pub(super) async fn read_standing(
-        &self,
-        index: &str,
-        ids: &[DocumentId],
-    ) -> Result<Vec<Option<Standing>>, Failure> {
-        let doing = "reading documents";
-        check_index(index)?;
-        // An id with a NUL never stands.
-        let asked: Vec<&str> = ids.iter().map(DocumentId::as_str).filter(|id| !id.contains('\0')).collect();
-        let rows: Vec<StandingRow> =
-            sqlx::query_as(sql::READ).bind(index).bind(asked).fetch_all(self.pool()).await.map_err(failed(doing))?;
-        if rows.is_empty() {
-            return Err(index_not_found(index).into());
-        }
-        let mut found = HashMap::with_capacity(rows.len());
-        for (id, version, body, authority, copied_over) in rows {
-            let (Some(id), Some(version)) = (id, version) else { continue };
-            let document = body.map(|body| document(&body, doing)).transpose()?;
-            let authority = if authority.as_deref() == Some(Side::Pg.as_str()) { Side::Pg } else { Side::Meili };
-            found.insert(
-                id,
-                Standing { version: Version(version), document, authority, copied_over: copied_over.map(Version) },
-            );
-        }
-        // An id may be asked for twice.
-        Ok(ids.iter().map(|id| found.get(id.as_str()).cloned()).collect())
+/// What stands of some documents, tombstones included.
+pub(in crate::backend::postgres) async fn standing(
+    executor: impl PgExecutor<'_>,
+    index: &str,
+    ids: &[DocumentId],
+) -> Result<Vec<Option<Standing>>, BackendError> {
+    let doing = "reading documents";
+    check_index(index)?;
+    // An id with a NUL never stands.
+    let asked: Vec<&str> = ids.iter().map(DocumentId::as_str).filter(|id| !id.contains('\0')).collect();
+    let rows: Vec<StandingRow> =
+        sqlx::query_as(sql::READ).bind(index).bind(asked).fetch_all(executor).await.map_err(failed(doing))?;
+    if rows.is_empty() {
+        return Err(index_not_found(index));
     }
+    let mut found = HashMap::with_capacity(rows.len());
+    for (id, version, body, authority, copied_over) in rows {
+        let (Some(id), Some(version)) = (id, version) else { continue };
+        let document = body.map(|body| document(&body, doing)).transpose()?;
+        let authority = if authority.as_deref() == Some(Side::Pg.as_str()) { Side::Pg } else { Side::Meili };
+        found.insert(
+            id,
+            Standing { version: Version(version), document, authority, copied_over: copied_over.map(Version) },
+        );
+    }
+    // An id may be asked for twice.
+    Ok(ids.iter().map(|id| found.get(id.as_str()).cloned()).collect())
 }
 
 impl<'a> Row<'a> {

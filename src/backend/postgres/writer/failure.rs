@@ -84,6 +84,12 @@ impl Failure {
     }
 }
 
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> Self {
+        failure.into_error()
+    }
+}
+
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         Self::Final(error)

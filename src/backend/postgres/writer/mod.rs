@@ -20,6 +20,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, PgPool, PgTransaction, types::Json};
 
+pub(super) use self::change::standing;
 use self::{
     failure::{Failure, failed, retrying},
     rows::{Row, Statements},
@@ -167,7 +168,7 @@ impl TargetWriter for PostgresWriter {
         index: &'a str,
         ids: &'a [DocumentId],
     ) -> BoxFuture<'a, Result<Vec<Option<Standing>>, BackendError>> {
-        Box::pin(async move { self.read_standing(index, ids).await.map_err(Failure::into_error) })
+        Box::pin(standing(self.pool(), index, ids))
     }
 
     fn replace<'a>(

@@ -1,8 +1,11 @@
-//! Reading back what stands once the tasks before have ended.
+//! What the writer and the index read alike: documents by their ids, and whether the tasks before have ended.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::atomic::Ordering,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,9 +13,8 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::MeiliWriter;
+use super::{client::Client, error::error, index::path, keys::PrimaryKeys};
 use crate::{
-    backend::meili::{error::error, index::path},
     document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind},
 };
@@ -26,6 +28,16 @@ const LONGEST_ID: usize = 511;
 /// The first wait for tasks; each next one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+/// A server as it is read.
+pub(super) struct Reader<'a> {
+    pub(super) client: &'a Client,
+    /// How long a request may take.
+    pub(super) timeout: Duration,
+    pub(super) primary_keys: &'a PrimaryKeys,
+    /// The server is too old to fetch documents by their ids.
+    pub(super) one_by_one: &'a Arc<AtomicBool>,
+}
 
 /// Asks for the newest unfinished task of an index.
 #[derive(Serialize)]
@@ -60,31 +72,25 @@ struct Fetched {
     results: Vec<Document>,
 }
 
-impl MeiliWriter {
+impl Reader<'_> {
+    /// The documents as they stand once every task accepted before this call has ended, in the order asked for. Fails
+    /// if the index is not there.
     pub(super) async fn read_settled(
         &self,
         index: &str,
         ids: &[DocumentId],
+        patience: Duration,
     ) -> Result<Vec<Option<Document>>, BackendError> {
-        let nothing = || vec![None; ids.len()];
-        let Ok(path) = path(index) else { return Ok(nothing()) };
-        self.barrier(index).await?;
-        // Others stand nowhere, and one of them would make a request wrong.
-        let wanted: HashSet<&str> = ids.iter().map(DocumentId::as_str).filter(|id| is_id(id)).collect();
-        let mut wanted: Vec<&str> = wanted.into_iter().collect();
-        wanted.sort_unstable();
-        let found = match self.fetch(index, &path, &wanted).await {
-            Err(failure) if failure.kind() == BackendErrorKind::IndexNotFound => return Ok(nothing()),
-            found => found?,
-        };
+        self.barrier(index, patience).await?;
+        let found = self.fetch(index, ids).await?;
         // An id may be asked for twice.
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
-    /// Waits until no task that was accepted before this call is unfinished.
-    async fn barrier(&self, index: &str) -> Result<(), BackendError> {
+    /// Waits until no task that was accepted before this call is unfinished; at most for `patience`.
+    pub(super) async fn barrier(&self, index: &str, patience: Duration) -> Result<(), BackendError> {
         let doing = "waiting for tasks before reading documents";
-        let end = Instant::now() + self.patience;
+        let end = Instant::now() + patience;
         let (mut from, mut wait) = (None, FIRST_WAIT);
         loop {
             let question = Unfinished { index_uids: index, statuses: "enqueued,processing", limit: 1, from };
@@ -100,12 +106,17 @@ impl MeiliWriter {
         }
     }
 
-    async fn fetch(
+    /// The documents of these ids; those that are not there, and those that no document can have, are left out.
+    pub(super) async fn fetch(
         &self,
         index: &str,
-        path: &str,
-        ids: &[&str],
+        ids: &[DocumentId],
     ) -> Result<HashMap<DocumentId, Document>, BackendError> {
+        let path = &path(index)?;
+        // One that is no id would make the whole request wrong.
+        let mut ids: Vec<&str> = ids.iter().map(DocumentId::as_str).filter(|id| is_id(id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(AT_ONCE) {
             if !self.one_by_one.load(Ordering::Relaxed) {
@@ -136,7 +147,7 @@ impl MeiliWriter {
         ids: &[&str],
     ) -> Result<Vec<(DocumentId, Document)>, BackendError> {
         let doing = "reading documents back";
-        let Some(key) = self.primary_keys.of(&self.client, index, self.timeout).await? else {
+        let Some(key) = self.primary_keys.of(self.client, index, self.timeout).await? else {
             // Without a primary key there are no documents.
             return Ok(Vec::new());
         };

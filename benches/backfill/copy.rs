@@ -1,0 +1,120 @@
+//! Rows a second: the backfill with one worker, one statement of the server, and row by row; from the same rows into the same columns and
+//! indexes.
+
+use tokio::time::Instant;
+
+use crate::{
+    ground::{Ground, INDEX},
+    report::{Budget, median, verdict},
+};
+
+/// Turns of each way; the first is not counted.
+const TURNS: usize = 4;
+
+/// What somebody would write who does it within the database: the same columns, made by the server; of all rows, or of one.
+macro_rules! server_side {
+    ($which:literal) => {
+        concat!(
+            "
+    INSERT INTO cn_search.search_documents AS d (index_uid, id, version, ordinal, generation, body, facets, words)
+    SELECT $1, u.event_id || '__' || u.topic_id, 1, nextval('cn_search.search_ordinals'), 0,
+        json_build_object('id', u.event_id || '__' || u.topic_id, 'event_id', u.event_id, 'topic_id', u.topic_id,
+            'pubkey', u.pubkey, 'kind', u.kind, 'created_at', u.created_at, 'tags', u.tags, 'content', u.content),
+        jsonb_build_object(
+            'topic_id', jsonb_build_object('exists', true, 'texts', jsonb_build_array(u.topic_id)),
+            'kind', jsonb_build_object('exists', true, 'numbers', jsonb_build_array(u.kind)),
+            'created_at', jsonb_build_object('exists', true, 'numbers', jsonb_build_array(u.created_at))),
+        setweight(to_tsvector('simple', u.content), 'A')
+    FROM (
+        SELECT e.event_id, t.topic_id, e.pubkey, e.kind, e.created_at, e.tags, e.content
+        FROM cn_relay.events e JOIN cn_relay.event_topics t ON t.event_id = e.event_id
+        WHERE NOT e.is_deleted AND e.is_current AND e.kind = 1
+            AND (e.expires_at IS NULL OR e.expires_at > extract(epoch FROM clock_timestamp()))
+            ",
+            $which,
+            "
+    ) u
+    ON CONFLICT (index_uid, id) DO UPDATE SET
+        version = excluded.version, deleted = FALSE, ordinal = excluded.ordinal, generation = excluded.generation,
+        body = excluded.body, facets = excluded.facets, words = excluded.words
+    WHERE d.version <= excluded.version"
+        )
+    };
+}
+
+const ALL_ROWS: &str = server_side!("");
+const ONE_ROW: &str = server_side!("AND e.event_id = $2");
+
+const NO_TEXT_INDEXES: &str = "
+    DROP INDEX cn_search.search_documents_words; DROP INDEX cn_search.search_documents_facets;
+    DROP INDEX cn_search.search_documents_order";
+
+/// Prints the ratios, with the text indexes in place and as with `--defer-indexes`.
+pub async fn throughput(whole: bool) {
+    let posts = if whole { 100_000 } else { 1_000 };
+    let mut ground = Ground::new(posts).await;
+    println!("copying {posts} posts of a dozen words, one worker; rows a second, the median of {} turns", TURNS - 1);
+    let all = measure(&mut ground, "all indexes in place", posts).await;
+    ground.clear().await;
+    ground.sql(NO_TEXT_INDEXES).await;
+    let deferred = measure(&mut ground, "indexes of searches built after the load", posts).await;
+    println!("server_side_ratio: {:.2}", all.backfill / all.server);
+    println!("row_at_a_time_ratio: {:.1}", deferred.backfill / deferred.rows);
+    verdict("backfill over one statement, all indexes", all.backfill / all.server, "x", Budget::AtLeast(0.8), "");
+    verdict(
+        "backfill over one statement, deferred",
+        deferred.backfill / deferred.server,
+        "x",
+        Budget::AtLeast(0.8),
+        "",
+    );
+    let bound = format!("(one statement of the server itself: {:.1} x)", all.server / all.rows);
+    verdict("backfill over row by row, deferred", deferred.backfill / deferred.rows, "x", Budget::AtLeast(20.0), "");
+    println!("{:<46}{:>10.1} x        {bound}", "backfill over row by row, all indexes", all.backfill / all.rows);
+}
+
+/// Rows a second.
+struct Rates {
+    backfill: f64,
+    server: f64,
+    rows: f64,
+}
+
+async fn measure(ground: &mut Ground, what: &str, posts: i32) -> Rates {
+    let (mut backfill, mut server, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let one_by_one = (posts / 20).max(100);
+    for turn in 0..TURNS {
+        ground.clear().await;
+        let begun = Instant::now();
+        let job = ground.backfill(&format!("{what} {turn}"), ground.posts()).await;
+        backfill.push(f64::from(posts) / begun.elapsed().as_secs_f64());
+        assert_eq!((job.written_rows, ground.documents().await), (i64::from(posts), i64::from(posts)));
+
+        ground.clear().await;
+        let begun = Instant::now();
+        let insert = sqlx::query(ALL_ROWS).bind(INDEX);
+        insert.execute(&mut ground.connection).await.unwrap();
+        server.push(f64::from(posts) / begun.elapsed().as_secs_f64());
+        assert_eq!(ground.documents().await, i64::from(posts));
+
+        ground.clear().await;
+        let ids: Vec<String> = sqlx::query_scalar("SELECT event_id FROM cn_relay.events LIMIT $1")
+            .bind(i64::from(one_by_one))
+            .fetch_all(&mut ground.connection)
+            .await
+            .unwrap();
+        let begun = Instant::now();
+        for id in &ids {
+            sqlx::query(ONE_ROW).bind(INDEX).bind(id).execute(&mut ground.connection).await.unwrap();
+        }
+        rows.push(f64::from(one_by_one) / begun.elapsed().as_secs_f64());
+        assert_eq!(ground.documents().await, i64::from(one_by_one));
+    }
+    let rate = |turns: Vec<f64>| median(turns.into_iter().skip(1));
+    let rates = Rates { backfill: rate(backfill), server: rate(server), rows: rate(rows) };
+    println!(
+        "{what}: backfill {:.0}, one statement of the server {:.0}, row by row {:.0}",
+        rates.backfill, rates.server, rates.rows
+    );
+    rates
+}
