@@ -107,7 +107,10 @@ impl Worker {
     async fn copy(&self, lease: &mut Lease) -> Result<Left, BackfillError> {
         let mut settings = Arc::new(self.settings(lease).await?);
         let first = Wanted::after(lease, lease.cursor.clone(), &settings).ahead(self);
-        let Some(mut page) = self.held(lease, first.page()).await? else { return Ok(Left::Fenced) };
+        let mut page = match self.held(lease, first.page()).await? {
+            Ok(page) => page,
+            Err(left) => return Ok(left),
+        };
         loop {
             if self.stop.is_cancelled() {
                 return Ok(Left::Stopped);
@@ -124,6 +127,7 @@ impl Worker {
                 Go::On => {}
                 Go::Not(status) => return Ok(Left::Not(status)),
                 Go::Fenced => return Ok(Left::Fenced),
+                Go::Stopped => return Ok(Left::Stopped),
             }
             let begun = Instant::now();
             let next_cursor = page.cursor.clone().or_else(|| lease.cursor.clone());
@@ -137,8 +141,8 @@ impl Worker {
                     settings = Arc::new(self.settings(lease).await?);
                     let again = Wanted::after(lease, lease.cursor.clone(), &settings).ahead(self);
                     match self.held(lease, again.page()).await? {
-                        Some(again) => page = again,
-                        None => return Ok(Left::Fenced),
+                        Ok(again) => page = again,
+                        Err(left) => return Ok(left),
                     }
                     continue;
                 }
@@ -168,8 +172,8 @@ impl Worker {
                 None => return Ok(Left::Done),
                 _ if status != JobStatus::Running => return Ok(Left::Not(status)),
                 Some(following) => match self.held(lease, following.page()).await? {
-                    Some(following) => page = following,
-                    None => return Ok(Left::Fenced),
+                    Ok(following) => page = following,
+                    Err(left) => return Ok(left),
                 },
             }
             let pause = self.brake.pause_after(took).min(lease.breath());
@@ -179,24 +183,23 @@ impl Worker {
         }
     }
 
-    /// Waits for a page, and holds the lease meanwhile: to sort a large query may take longer than that lasts. `None`: another worker has it.
+    /// Waits for a page, and holds the lease meanwhile: to sort a large query may take longer than that lasts.
     async fn held(
         &self,
         lease: &mut Lease,
         page: impl Future<Output = Result<Ready, BackfillError>>,
-    ) -> Result<Option<Ready>, BackfillError> {
+    ) -> Result<Result<Ready, Left>, BackfillError> {
         let mut page = pin!(page);
         loop {
-            match timeout(lease.breath(), &mut page).await {
-                Ok(page) => {
-                    // It may have come just before the end.
-                    return match lease.is_short() && self.renewed(lease).await == Some(false) {
-                        true => Ok(None),
-                        false => page.map(Some),
-                    };
-                }
-                Err(_elapsed) if self.renewed(lease).await == Some(false) => return Ok(None),
-                Err(_elapsed) => {}
+            let waited = self.stop.run_until_cancelled(timeout(lease.breath(), &mut page)).await;
+            let Some(waited) = waited else { return Ok(Err(Left::Stopped)) };
+            // It may have come just before the end of the lease.
+            let renew = waited.is_err() || lease.is_short();
+            if renew && self.renewed(lease).await == Some(false) {
+                return Ok(Err(Left::Fenced));
+            }
+            if let Ok(page) = waited {
+                return page.map(Ok);
             }
         }
     }

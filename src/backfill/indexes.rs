@@ -21,7 +21,7 @@ impl Backfill {
         }
         let mut change = self.target.begin_load().await.map_err(LoadFailure::into_error)?;
         let dropped = self.target.drop_search_indexes(&mut change).await?;
-        let known = query(sql::SET_DEFERRED).bind(job).bind(&dropped).execute(&mut *change).await;
+        let known = query(sql::ADD_DEFERRED).bind(job).bind(&dropped).execute(&mut *change).await;
         known.map_err(LoadFailure::of("keeping which indexes were dropped")).map_err(LoadFailure::into_error)?;
         change.commit().await.map_err(LoadFailure::of("dropping indexes")).map_err(LoadFailure::into_error)?;
         Ok(dropped.len())

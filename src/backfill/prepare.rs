@@ -32,7 +32,7 @@ impl Backfill {
         let wanted = self.jobs.preparation(job).await?;
         self.sees_both(job).await?;
         let since = self.all_write_both(&wanted, note).await?;
-        let watermark = self.watermark(note).await?;
+        let watermark = self.watermark(job, note).await?;
         let version = match watermark {
             Some(watermark) => watermark,
             None => self.version_before(since, &wanted).await?,
@@ -96,12 +96,12 @@ impl Backfill {
     }
 
     /// The number of the outbox that the intake of PostgreSQL goes on after; `None` without an outbox.
-    async fn watermark(&self, note: &dyn Note) -> Result<Option<i64>, BackfillError> {
+    async fn watermark(&self, job: &str, note: &dyn Note) -> Result<Option<i64>, BackfillError> {
         let Some(outbox) = &self.outbox else { return Ok(None) };
         let begun = Instant::now();
         note.say("waiting for the outbox intake to have begun, and for open transactions to end");
         let give_up = |why: &str| BackfillError::GaveUp {
-            job: String::new(),
+            job: job.to_owned(),
             seconds: begun.elapsed().as_secs_f64(),
             why: why.to_owned(),
         };

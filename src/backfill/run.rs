@@ -99,9 +99,9 @@ impl Backfill {
 
     /// Copies until no shard is left.
     async fn copy(&self, name: &str, stop: &CancellationToken, note: &dyn Note) -> Result<(), BackfillError> {
-        let brake = Arc::new(Brake::new(self.jobs.store()));
         // Ends the other workers when one of them fails.
         let stop_workers = stop.child_token();
+        let brake = Arc::new(Brake::new(self.jobs.store(), &stop_workers));
         let mut workers = JoinSet::new();
         for _ in 0..self.workers.max(1) {
             let worker = Worker {

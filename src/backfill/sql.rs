@@ -194,5 +194,8 @@ pub(super) const FAILED_AGAIN: &str = "
 /// Whether a transaction sees the control tables that another connection has written.
 pub(super) const SEES_JOB: &str = "SELECT EXISTS (SELECT 1 FROM backfill_jobs WHERE job_id = $1)";
 
-/// In the transaction that drops them.
+/// In the transaction that drops them. Added to what an attempt before has dropped: that is not there to be found again.
+pub(super) const ADD_DEFERRED: &str = "
+    UPDATE backfill_jobs SET deferred_indexes = deferred_indexes || $2 WHERE job_id = $1";
+
 pub(super) const SET_DEFERRED: &str = "UPDATE backfill_jobs SET deferred_indexes = $2 WHERE job_id = $1";

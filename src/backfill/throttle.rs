@@ -7,6 +7,7 @@ use std::{
 
 use sqlx::{FromRow, query, query_as};
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::{JobStatus, Throttle, lease::Lease, sql};
 use crate::store::{Store, StoreError};
@@ -34,6 +35,7 @@ struct Pressure {
 #[derive(Debug)]
 pub(super) struct Brake {
     store: Store,
+    stop: CancellationToken,
     seen: Mutex<Seen>,
 }
 
@@ -54,12 +56,14 @@ pub(super) enum Go {
     Not(JobStatus),
     /// Another worker has the shard.
     Fenced,
+    /// This process is to stop.
+    Stopped,
 }
 
 impl Brake {
-    pub(super) fn new(store: &Store) -> Self {
+    pub(super) fn new(store: &Store, stop: &CancellationToken) -> Self {
         let seen = Seen { at: None, pressure: Pressure::default(), free: Instant::now(), throttled: false };
-        Self { store: store.clone(), seen: Mutex::new(seen) }
+        Self { store: store.clone(), stop: stop.clone(), seen: Mutex::new(seen) }
     }
 
     /// Waits until a chunk of so many rows may be written. Holds the lease meanwhile.
@@ -78,7 +82,9 @@ impl Brake {
             if lease.renew(&self.store).await?.is_none() {
                 return Ok(Go::Fenced);
             }
-            sleep(LOOK.min(lease.breath())).await;
+            if self.stop.run_until_cancelled(sleep(LOOK.min(lease.breath()))).await.is_none() {
+                return Ok(Go::Stopped);
+            }
         }
     }
 
@@ -101,7 +107,10 @@ impl Brake {
             if turn > Instant::now() + LOOK {
                 self.tell(&lease.job, Some("max_rows_per_second")).await?;
             }
-            sleep_until(turn.min(Instant::now() + LOOK.min(lease.breath()))).await;
+            let wait = sleep_until(turn.min(Instant::now() + LOOK.min(lease.breath())));
+            if self.stop.run_until_cancelled(wait).await.is_none() {
+                return Ok(Go::Stopped);
+            }
             match lease.renew(&self.store).await? {
                 Some(JobStatus::Running) => {}
                 Some(status) => return Ok(Go::Not(status)),

@@ -122,6 +122,31 @@ async fn indexes_of_searches_can_be_built_after_the_load() {
     assert_eq!(ground.standing().await, source.expected());
 }
 
+/// What was dropped by a process that died before it had cut the source is built all the same.
+#[tokio::test]
+async fn indexes_that_an_attempt_before_has_dropped_are_built_too() {
+    const INDEXES: &str =
+        "SELECT count(*) FROM pg_indexes WHERE schemaname = 'cn_search' AND tablename = 'search_documents'";
+    let ground = Ground::new().await;
+    let indexes =
+        async || -> i64 { sqlx::query_scalar(INDEXES).fetch_one(&mut ground.connection().await).await.unwrap() };
+    let before = indexes().await;
+    let source = Scripted::rows(50);
+    let backfill = ground.backfill(source.clone());
+    backfill.create("job", &JobOptions { defer_indexes: true, ..ground.options() }).await.unwrap();
+    // As it stands after the one transaction, and before the other.
+    ground
+        .sql(
+            "UPDATE backfill_jobs SET deferred_indexes = (SELECT array_agg(indexdef) FROM pg_indexes
+                WHERE schemaname = 'cn_search' AND indexname IN ('search_documents_words', 'search_documents_facets'));
+             DROP INDEX search_documents_words; DROP INDEX search_documents_facets",
+        )
+        .await;
+    assert!(matches!(ground.work(&backfill, "job").await.unwrap(), BackfillOutcome::Succeeded(_)));
+    assert_eq!(indexes().await, before);
+    assert_eq!(ground.standing().await, source.expected());
+}
+
 /// Hears the stages.
 #[derive(Default)]
 struct Heard(std::sync::Mutex<Vec<(Stage, i64, Option<f64>)>>);

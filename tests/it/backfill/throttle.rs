@@ -105,3 +105,20 @@ async fn a_paused_job_does_not_wait_for_its_throttle_first() {
     let (outcome, ()) = tokio::join!(backfill.run("job", CancellationToken::new(), &Quiet), pausing);
     assert!(matches!(outcome, Ok(BackfillOutcome::Paused(_))), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn a_process_that_is_to_stop_does_not_wait_for_its_throttle_first() {
+    let ground = Ground::new().await;
+    let backfill = ground.backfill(Scripted::rows(100));
+    let throttle = Throttle { max_journal_pending: Some(1), ..Throttle::default() };
+    backfill.create("job", &JobOptions { throttle, ..ground.options() }).await.unwrap();
+    ground.report("r1", WriteMode::Dual, 10, None).await;
+    let stop = CancellationToken::new();
+    let stopping = async {
+        throttled_by(&backfill).await;
+        stop.cancel();
+    };
+    let stopped = async { tokio::join!(backfill.run("job", stop.clone(), &Quiet), stopping) };
+    let (outcome, ()) = tokio::time::timeout(Duration::from_secs(20), stopped).await.unwrap();
+    assert!(matches!(outcome, Ok(BackfillOutcome::Stopped(_))), "{outcome:?}");
+}
