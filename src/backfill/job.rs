@@ -101,7 +101,7 @@ pub enum Stage {
 }
 
 /// What a job minds while it copies. All of it may be changed while it runs. `None` is no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
 #[serde(default)]
 pub struct Throttle {
     /// Rows a second, over all workers of a process.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as, query_scalar, types::Json};
+use sqlx::{FromRow, Postgres, postgres::PgArguments, query, query::Query, query_as, query_scalar, types::Json};
 
 use super::{
     BackfillError, Job, JobOptions, JobStatus, Stage, Throttle,
@@ -71,12 +71,8 @@ struct JobRow {
     recent_rate: Option<f64>,
     rate_age: Option<f64>,
     throttled_by: Option<String>,
-    max_rows_per_second: Option<f64>,
-    nice_ratio: f64,
-    max_write_millis: Option<f64>,
-    max_journal_pending: Option<i64>,
-    max_active_sessions: Option<i32>,
-    max_replication_lag_bytes: Option<i64>,
+    #[sqlx(flatten)]
+    throttle: Throttle,
     deferred_indexes: Vec<String>,
     error_message: Option<String>,
     created_micros: i64,
@@ -130,14 +126,6 @@ impl BackfillJobs {
         if let Some(other) = other {
             return Err(BackfillError::IndexBusy { target: target.to_owned(), other });
         }
-        let Throttle {
-            max_rows_per_second,
-            nice_ratio,
-            max_write_millis,
-            max_journal_pending,
-            max_active_sessions,
-            max_replication_lag_bytes,
-        } = options.throttle;
         let made = query(sql::CREATE)
             .bind(job)
             .bind(target)
@@ -145,13 +133,8 @@ impl BackfillJobs {
             .bind(Json(Preparation::of(options)))
             .bind(i64::try_from(options.max_failed_rows).unwrap_or(i64::MAX))
             .bind(options.lease.as_secs_f64())
-            .bind(options.chunk.as_secs_f64() * 1e3)
-            .bind(max_rows_per_second)
-            .bind(nice_ratio)
-            .bind(max_write_millis)
-            .bind(max_journal_pending)
-            .bind(max_active_sessions)
-            .bind(max_replication_lag_bytes);
+            .bind(options.chunk.as_secs_f64() * 1e3);
+        let made = with_limits(made, &options.throttle);
         if made.execute(&mut *change).await.map_err(failed())?.rows_affected() == 0 {
             return Err(BackfillError::JobExists(job.to_owned()));
         }
@@ -225,14 +208,7 @@ impl BackfillJobs {
 
     /// Changes what a job minds, also while it runs: workers see it within a second.
     pub async fn set_throttle(&self, job: &str, throttle: &Throttle) -> Result<(), BackfillError> {
-        let set = query(sql::SET_THROTTLE)
-            .bind(job)
-            .bind(throttle.max_rows_per_second)
-            .bind(throttle.nice_ratio)
-            .bind(throttle.max_write_millis)
-            .bind(throttle.max_journal_pending)
-            .bind(throttle.max_active_sessions)
-            .bind(throttle.max_replication_lag_bytes);
+        let set = with_limits(query(sql::SET_THROTTLE).bind(job), throttle);
         let set =
             set.execute(self.store.pool()).await.map_err(StoreError::of("changing the throttle of a backfill"))?;
         if set.rows_affected() == 0 { Err(BackfillError::NoSuchJob(job.to_owned())) } else { Ok(()) }
@@ -294,6 +270,20 @@ impl BackfillJobs {
     }
 }
 
+/// Binds the limits, in the order of the columns in both statements that set them.
+fn with_limits<'a>(
+    statement: Query<'a, Postgres, PgArguments>,
+    throttle: &Throttle,
+) -> Query<'a, Postgres, PgArguments> {
+    statement
+        .bind(throttle.max_rows_per_second)
+        .bind(throttle.nice_ratio)
+        .bind(throttle.max_write_millis)
+        .bind(throttle.max_journal_pending)
+        .bind(throttle.max_active_sessions)
+        .bind(throttle.max_replication_lag_bytes)
+}
+
 impl JobRow {
     fn into_job(self) -> Job {
         let at = |micros| Timestamp::from_microsecond(micros).unwrap_or_default();
@@ -324,14 +314,7 @@ impl JobRow {
             rows_per_second: recent.filter(|_| runs),
             backfill_eta_seconds: eta,
             throttled_by: self.throttled_by.filter(|_| runs),
-            throttle: Throttle {
-                max_rows_per_second: self.max_rows_per_second,
-                nice_ratio: self.nice_ratio,
-                max_write_millis: self.max_write_millis,
-                max_journal_pending: self.max_journal_pending,
-                max_active_sessions: self.max_active_sessions,
-                max_replication_lag_bytes: self.max_replication_lag_bytes,
-            },
+            throttle: self.throttle,
             deferred_indexes: self.deferred_indexes,
             error_message: self.error_message,
             created_at: at(self.created_micros),

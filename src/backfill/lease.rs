@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{JobStatus, source::Shard, sql};
 use crate::{
-    backend::postgres::{LoadCounts, LoadFailure},
+    backend::postgres::{LoadCounts, LoadFailure, storable},
     store::{Store, StoreError},
     telemetry,
 };
@@ -181,11 +181,6 @@ impl Lease {
 
 pub(super) fn column<T>(failed: &[Failed], of: impl Fn(&Failed) -> T) -> Vec<T> {
     failed.iter().map(of).collect()
-}
-
-/// Text that PostgreSQL can hold: it has no NUL.
-pub(super) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -8,26 +8,27 @@ use tokio_util::sync::CancellationToken;
 use super::{BackfillError, source::SourceErrorKind};
 use crate::{
     error::{BackendError, BackendErrorKind},
+    outbox::pause,
     store::StoreError,
     telemetry,
 };
 
-/// The first wait, and the longest.
-const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// The patience of one thing that is tried again and again.
 #[derive(Debug)]
 pub(super) struct Patience<'a> {
     job: &'a str,
     begun: Instant,
-    wait: Duration,
+    failures: u32,
     all: Duration,
     stop: &'a CancellationToken,
 }
 
 impl<'a> Patience<'a> {
     pub(super) fn new(job: &'a str, all: Duration, stop: &'a CancellationToken) -> Self {
-        Self { job, begun: Instant::now(), wait: WAITS.0, all, stop }
+        Self { job, begun: Instant::now(), failures: 0, all, stop }
     }
 
     /// Waits before the next attempt. Gives the error back if trying again does not help, and another one once patience is over; and the
@@ -43,8 +44,8 @@ impl<'a> Patience<'a> {
         }
         telemetry::backfill_retried(kind(&error));
         tracing::warn!(%error, job = self.job, "trying again");
-        let _ = self.stop.run_until_cancelled(sleep(self.wait)).await;
-        self.wait = (self.wait * 2).min(WAITS.1);
+        self.failures = self.failures.saturating_add(1);
+        let _ = self.stop.run_until_cancelled(sleep(pause(self.failures, LONGEST))).await;
         Ok(())
     }
 }

@@ -4,11 +4,11 @@ use sqlx::query;
 
 use super::{
     Backfill, BackfillError,
-    lease::{Failed, column, storable},
+    lease::{Failed, column},
     page::sort,
     sql, write,
 };
-use crate::backend::postgres::LoadFailure;
+use crate::backend::postgres::{LoadFailure, storable};
 
 /// Rows that are tried again at once.
 const BATCH: u32 = 200;

@@ -19,12 +19,8 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Default, FromRow)]
 struct Pressure {
     status: String,
-    max_rows_per_second: Option<f64>,
-    nice_ratio: f64,
-    max_write_millis: Option<f64>,
-    max_journal_pending: Option<i64>,
-    max_active_sessions: Option<i32>,
-    max_replication_lag_bytes: Option<i64>,
+    #[sqlx(flatten)]
+    limits: Throttle,
     write_millis: Option<f64>,
     journal_pending: Option<i64>,
     active_sessions: Option<i32>,
@@ -76,7 +72,7 @@ impl Brake {
             }
             let Some(why) = pressure.over() else {
                 self.tell(&lease.job, None).await?;
-                return self.pace(lease, rows, pressure.max_rows_per_second).await;
+                return self.pace(lease, rows, pressure.limits.max_rows_per_second).await;
             };
             self.tell(&lease.job, Some(&why)).await?;
             if lease.renew(&self.store).await?.is_none() {
@@ -90,7 +86,7 @@ impl Brake {
 
     /// How long to pause after a chunk that took so long.
     pub(super) fn pause_after(&self, took: Duration) -> Duration {
-        let nice = self.seen.lock().unwrap_or_else(PoisonError::into_inner).pressure.nice_ratio;
+        let nice = self.seen.lock().unwrap_or_else(PoisonError::into_inner).pressure.limits.nice_ratio;
         Duration::try_from_secs_f64(took.as_secs_f64() * nice).unwrap_or_default().min(Duration::from_secs(60))
     }
 
@@ -161,7 +157,7 @@ impl Pressure {
         };
         let whole = |number: Option<i64>| number.map(|number| number as f64);
         let Throttle { max_write_millis, max_journal_pending, max_active_sessions, max_replication_lag_bytes, .. } =
-            self.limits();
+            self.limits;
         more("live writes take milliseconds", self.write_millis, max_write_millis)
             .or_else(|| more("writes wait in the journals", whole(self.journal_pending), whole(max_journal_pending)))
             .or_else(|| {
@@ -171,17 +167,6 @@ impl Pressure {
                 more("a standby lags by bytes", whole(self.replication_lag_bytes), whole(max_replication_lag_bytes))
             })
     }
-
-    fn limits(&self) -> Throttle {
-        Throttle {
-            max_rows_per_second: self.max_rows_per_second,
-            nice_ratio: self.nice_ratio,
-            max_write_millis: self.max_write_millis,
-            max_journal_pending: self.max_journal_pending,
-            max_active_sessions: self.max_active_sessions,
-            max_replication_lag_bytes: self.max_replication_lag_bytes,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -190,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_passed_only_where_there_is_one_and_something_to_hold_against_it() {
+        let none = Throttle { max_journal_pending: None, ..Throttle::default() };
         let free = Pressure {
+            limits: none,
             write_millis: Some(1e9),
             journal_pending: Some(1 << 40),
             active_sessions: Some(1_000),
@@ -198,14 +185,14 @@ mod tests {
             ..Pressure::default()
         };
         assert_eq!(free.over(), None);
-        let writes = Pressure { max_write_millis: Some(20.0), ..free.clone() };
+        let writes = Pressure { limits: Throttle { max_write_millis: Some(20.0), ..none }, ..free.clone() };
         assert_eq!(writes.over().as_deref(), Some("live writes take milliseconds: 1000000000, more than 20"));
         assert_eq!(Pressure { write_millis: None, ..writes.clone() }.over(), None, "there were no writes");
         assert_eq!(Pressure { write_millis: Some(20.0), ..writes }.over(), None);
         for (limited, word) in [
-            (Pressure { max_journal_pending: Some(10), ..free.clone() }, "journals"),
-            (Pressure { max_active_sessions: Some(8), ..free.clone() }, "sessions"),
-            (Pressure { max_replication_lag_bytes: Some(8), ..free.clone() }, "standby"),
+            (Pressure { limits: Throttle { max_journal_pending: Some(10), ..none }, ..free.clone() }, "journals"),
+            (Pressure { limits: Throttle { max_active_sessions: Some(8), ..none }, ..free.clone() }, "sessions"),
+            (Pressure { limits: Throttle { max_replication_lag_bytes: Some(8), ..none }, ..free.clone() }, "standby"),
         ] {
             assert!(limited.over().is_some_and(|why| why.contains(word)), "{word}");
         }

@@ -27,6 +27,8 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     pub(super) async fn run(self, stop: CancellationToken) {
         let replica = format!("{:016x}", rand::random::<u64>());
+        // Once a start is enough; what is left over does not matter.
+        let _ = timeout(DEADLINE, self.replicas.forget_old()).await;
         let _ = stop.run_until_cancelled(self.report(&replica)).await;
         // It writes nothing any more; whether that is heard or not, it falls silent.
         let _ = timeout(DEADLINE, self.replicas.forget(&replica)).await;

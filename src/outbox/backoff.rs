@@ -5,7 +5,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 
 /// Exponential backoff with full jitter: drawn from 0 to a ceiling that doubles with every failure in a row.
-pub(super) fn pause(failures: u32, longest: Duration) -> Duration {
+pub(crate) fn pause(failures: u32, longest: Duration) -> Duration {
     ceiling(failures, longest).mul_f64(rand::random())
 }
 

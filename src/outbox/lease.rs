@@ -11,7 +11,7 @@ use super::{
     sql,
     tables::{Tables, attempt},
 };
-use crate::error::Side;
+use crate::{backend::postgres::storable, error::Side};
 
 /// The right to read for a side, on PostgreSQL's clock.
 #[derive(Debug)]
@@ -145,9 +145,4 @@ impl Lease {
 
 fn column<'a, T>(letters: &'a [Letter], value: impl Fn(&'a Letter) -> T) -> Vec<T> {
     letters.iter().map(value).collect()
-}
-
-/// Text cannot hold a NUL.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

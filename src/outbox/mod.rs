@@ -82,6 +82,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "meili")]
+pub(crate) use backoff::pause;
 use consumer::Consumer;
 pub use error::OutboxError;
 pub use monitor::{OutboxBacklog, OutboxDeadLetter, OutboxLetters, OutboxMonitor};

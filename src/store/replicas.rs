@@ -139,7 +139,13 @@ impl Replicas {
             .bind(every.as_secs_f64());
         let doing = "reporting of this process";
         told.execute(self.store.pool()).await.map_err(StoreError::of(doing))?;
-        query(FORGET_OLD).bind(REMEMBERED).execute(self.store.pool()).await.map_err(StoreError::of(doing))?;
+        Ok(())
+    }
+
+    /// Forgets those that have said nothing for an hour: nobody is shown them any more.
+    pub(crate) async fn forget_old(&self) -> Result<(), StoreError> {
+        let forgotten = query(FORGET_OLD).bind(REMEMBERED).execute(self.store.pool()).await;
+        forgotten.map_err(StoreError::of("forgetting processes of long ago"))?;
         Ok(())
     }
 

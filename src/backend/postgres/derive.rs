@@ -116,7 +116,7 @@ impl StopWords {
 }
 
 /// Text that PostgreSQL can hold: it has no NUL.
-pub(super) fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

@@ -214,7 +214,7 @@ impl PostgresIndex {
         Ok(())
     }
 
-    async fn locked_settings(
+    pub(super) async fn locked_settings(
         &self,
         connection: &mut PgConnection,
         sql: &'static str,

@@ -223,13 +223,9 @@ impl LoadColumns {
 impl PostgresIndex {
     /// The settings as they are now, to derive rows under.
     pub(crate) async fn load_settings(&self) -> Result<LoadSettings, BackendError> {
-        let row: Option<(Json<IndexSettings>, i64)> = sqlx::query_as(sql::SETTINGS_AND_GENERATION)
-            .bind(self.uid())
-            .fetch_optional(self.pool())
-            .await
-            .map_err(failed("reading the settings"))?;
-        let (settings, generation) = row.ok_or_else(|| index_not_found(self.uid()))?;
-        Ok(LoadSettings { settings: settings.0, generation })
+        let mut connection = self.pool().acquire().await.map_err(failed("connecting to read settings"))?;
+        let (settings, generation) = self.locked_settings(&mut connection, sql::SETTINGS_AND_GENERATION).await?;
+        Ok(LoadSettings { settings, generation })
     }
 
     /// A transaction for a load.

@@ -22,6 +22,7 @@ mod search_indexes;
 mod sql;
 mod writer;
 
+pub(crate) use derive::storable;
 pub use index::{LoadCounts, PostgresIndex, VersionedDocument};
 #[cfg(feature = "meili")]
 pub(crate) use load::{LoadColumns, LoadFailure, LoadRow, LoadSettings};

@@ -1,7 +1,10 @@
 //! Which database, and which schema in it.
 
 use clap::Args;
-use crossfade::store::{DEFAULT_SCHEMA, Store};
+use crossfade::{
+    backend::postgres::PostgresOptions,
+    store::{DEFAULT_SCHEMA, Store},
+};
 
 use crate::failure::Failure;
 
@@ -22,6 +25,12 @@ impl Database {
 
     pub(crate) fn schema(&self) -> &str {
         &self.schema
+    }
+
+    /// The same database as a side.
+    pub(crate) fn postgres(&self) -> Result<PostgresOptions, Failure> {
+        let url = self.url().ok_or(Failure::NoDatabase)?;
+        Ok(PostgresOptions::new(url)?.schema(self.schema()))
     }
 
     pub(crate) async fn connect(&self) -> Result<Store, Failure> {

@@ -12,7 +12,7 @@ use crate::{database::Database, failure::Failure, meili::MeiliServer};
 
 /// What is read, and where it is.
 #[derive(Args)]
-pub(super) struct From {
+pub(super) struct Reading {
     /// What is read: the index in Meilisearch, a query of a database, or a file of documents.
     #[arg(long, default_value = "meili", value_name = "SOURCE")]
     from: Kind,
@@ -64,7 +64,7 @@ enum Kind {
     Jsonl,
 }
 
-impl From {
+impl Reading {
     pub(super) fn describe(&self, index: &str) -> Result<SourceDescription, Failure> {
         let version = self.version.clone();
         Ok(match self.from {
@@ -129,6 +129,10 @@ impl Servers {
                 })
             }
         })
+    }
+
+    pub(super) fn names_outbox(&self) -> bool {
+        self.outbox.is_some()
     }
 
     /// The outbox, if one was named.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use crossfade::backfill::{BackfillJobs, JobOptions, Throttle};
 
-use self::{from::From, work::Work};
+use self::{from::Reading, work::Work};
 use crate::{database::Database, failure::Failure, output};
 
 #[derive(Args)]
@@ -51,7 +51,7 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         index: String,
         #[command(flatten)]
-        from: Box<From>,
+        from: Box<Reading>,
         #[command(flatten)]
         making: Box<Making>,
         #[command(flatten)]

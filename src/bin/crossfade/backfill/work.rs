@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use crossfade::{
-    backend::postgres::{PostgresIndex, PostgresOptions},
+    backend::postgres::PostgresIndex,
     backfill::{Backfill, BackfillJobs, BackfillOutcome, JobOptions, Retried, source::SourceDescription},
     drift::{DriftCheck, DriftRepair},
     plan::{Flagging, PlanHandle},
@@ -13,7 +13,7 @@ use crossfade::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    from::{From, Servers},
+    from::{Reading, Servers},
     progress::Progress,
 };
 use crate::{database::Database, failure::Failure};
@@ -41,19 +41,13 @@ impl Work {
         store: &Store,
         job: &str,
         index: &str,
-        from: &From,
+        from: &Reading,
         options: &JobOptions,
     ) -> Result<(), Failure> {
         let source = from.describe(index)?;
         let target = target(database, index)?;
         take_over_index(&target, index, &from.servers).await?;
-        let source = from.servers.open(database, source)?;
-        let outbox = from.servers.outbox(database, index)?;
-        let backfill = Backfill::new(store, target, source);
-        let backfill = match outbox {
-            Some(outbox) => backfill.outbox(outbox),
-            None => backfill,
-        };
+        let backfill = put_together(database, store, target, source, &from.servers)?;
         backfill.create(job, options).await?;
         self.work(database, store, job, index, &from.servers, backfill).await
     }
@@ -81,7 +75,7 @@ impl Work {
         let backfill = backfill.workers(usize::from(self.workers)).patience(self.patience);
         let (plan, watcher) = PlanHandle::watch(Flagging::new().table(store.flags().watch())).await;
         let backfill = if servers.meili.is_given() {
-            let postgres = postgres(database)?;
+            let postgres = database.postgres()?;
             let check =
                 DriftCheck::new(servers.meili.options()?.index(index), postgres.clone().read_only().index(index));
             if self.no_repair {
@@ -147,17 +141,26 @@ pub(super) async fn retry_failed(
 async fn open(database: &Database, store: &Store, job: &str, servers: &Servers) -> Result<(Backfill, String), Failure> {
     let found = BackfillJobs::new(store).get(job).await?;
     let source: SourceDescription = found.source.ok_or_else(|| Failure::ForeignJob(job.to_owned()))?;
-    let outbox = servers.outbox(database, &found.target)?;
-    if found.high_watermark_seq.is_some() && outbox.is_none() {
+    if found.high_watermark_seq.is_some() && !servers.names_outbox() {
         return Err(Failure::OutboxNeeded(job.to_owned()));
     }
-    let source = servers.open(database, source)?;
-    let backfill = Backfill::new(store, target(database, &found.target)?, source);
-    let backfill = match outbox {
+    let backfill = put_together(database, store, target(database, &found.target)?, source, servers)?;
+    Ok((backfill, found.target))
+}
+
+fn put_together(
+    database: &Database,
+    store: &Store,
+    target: PostgresIndex,
+    source: SourceDescription,
+    servers: &Servers,
+) -> Result<Backfill, Failure> {
+    let outbox = servers.outbox(database, target.uid())?;
+    let backfill = Backfill::new(store, target, servers.open(database, source)?);
+    Ok(match outbox {
         Some(outbox) => backfill.outbox(outbox),
         None => backfill,
-    };
-    Ok((backfill, found.target))
+    })
 }
 
 /// Makes the index with the settings it has in Meilisearch, if it is not there.
@@ -170,11 +173,6 @@ async fn take_over_index(target: &PostgresIndex, index: &str, servers: &Servers)
     Ok(target.create(&primary_key, &meili.settings().await?).await?)
 }
 
-fn postgres(database: &Database) -> Result<PostgresOptions, Failure> {
-    let url = database.url().ok_or(Failure::NoDatabase)?;
-    Ok(PostgresOptions::new(url)?.schema(database.schema()))
-}
-
 fn target(database: &Database, index: &str) -> Result<PostgresIndex, Failure> {
-    Ok(postgres(database)?.application_name("crossfade backfill").index(index))
+    Ok(database.postgres()?.application_name("crossfade backfill").index(index))
 }

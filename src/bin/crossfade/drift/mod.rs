@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 use crossfade::{
-    backend::postgres::PostgresOptions,
     drift::{DriftCheck, DriftRepair, DriftSample, RepairPlan, RepairReport, deciding_side},
     plan::{self, FlagSet, Flagging, Plan, PlanHandle},
     store::{Store, StoreError, StoredFlags},
@@ -182,7 +181,7 @@ async fn repair(
     // Followed, not only read: should another side become the one that decides, the repair stops.
     let (plan, watcher) = PlanHandle::watch(Flagging::new().table(store.flags().watch())).await;
     let source = Arc::new(looking.index.options()?.writer());
-    let target = Arc::new(looking.postgres(database)?.writer());
+    let target = Arc::new(database.postgres()?.writer());
     let repair = with(DriftRepair::new(looking.check(database)?, source, target, plan));
     let (mut progress, stop) = (Progress::new(), CancellationToken::new());
     let repairing = async {
@@ -195,14 +194,9 @@ async fn repair(
 }
 
 impl Looking {
-    fn postgres(&self, database: &Database) -> Result<PostgresOptions, Failure> {
-        let url = database.url().ok_or(Failure::NoDatabase)?;
-        Ok(PostgresOptions::new(url)?.schema(database.schema()))
-    }
-
     fn check(&self, database: &Database) -> Result<DriftCheck, Failure> {
         let source = self.index.options()?.index(self.index.name());
-        let target = self.postgres(database)?.read_only().index(self.index.name());
+        let target = database.postgres()?.read_only().index(self.index.name());
         let listed = if self.json { LISTED.1 } else { LISTED.0 };
         let check = DriftCheck::new(source, target).settle(self.settle).values(self.values);
         Ok(check.keep(self.list.unwrap_or(listed)))
