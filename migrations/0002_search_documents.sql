@@ -2,8 +2,11 @@
 
 CREATE TABLE search_indexes (
     uid         TEXT COLLATE "C" PRIMARY KEY,
+    number      INT GENERATED ALWAYS AS IDENTITY UNIQUE, -- stands for it where rows are many
     primary_key TEXT NOT NULL,
     settings    JSONB NOT NULL,           -- taken over from the Meilisearch index
+    -- Counts all changes of settings.
+    revision    BIGINT NOT NULL DEFAULT 0,
     -- Counts the changes of settings that rows depend on; rows of another generation are still to be derived again.
     generation  BIGINT NOT NULL DEFAULT 0,
     -- The last generation that all rows have reached. Until it is the present one, no filter or sort can be trusted.
@@ -32,8 +35,8 @@ CREATE TABLE search_documents (
     body       JSON,
     -- What filters and sort criteria see: {"year": {"exists": true, "numbers": [1990]}}
     facets     JSONB NOT NULL,
-    -- The searchable words; the weight is the attribute: A the first, B the second, C the third, D all others.
-    words      TSVECTOR NOT NULL,
+    -- The searchable words with their places, as src/backend/postgres/words.rs packs them; none for a tombstone.
+    words      BYTEA NOT NULL,
     -- Who wrote the row last (0: a bulk load), when by this server's clock, and under which side's authority. Whoever
     -- replaces a row that somebody else wrote after the own write had begun does not know which of the two came first.
     writer     BIGINT NOT NULL DEFAULT 0,
@@ -49,10 +52,10 @@ CREATE TABLE search_documents (
     CHECK (deleted = (body IS NULL))
 ) WITH (fillfactor = 90); -- room to mark a row as written without touching its indexes
 
--- Without pending lists: a search never pays for the writes before it.
-CREATE INDEX search_documents_words ON search_documents USING gin (words) WITH (fastupdate = off) WHERE NOT deleted;
+-- Without a pending list: a search never pays for the writes before it.
 CREATE INDEX search_documents_facets ON search_documents USING gin (facets jsonb_path_ops) WITH (fastupdate = off)
     WHERE NOT deleted;
-CREATE INDEX search_documents_order ON search_documents (index_uid, ordinal, id) WHERE NOT deleted;
+-- No two documents have one number: postings know documents by it.
+CREATE UNIQUE INDEX search_documents_order ON search_documents (index_uid, ordinal) WHERE NOT deleted;
 -- `written_at` is in no index on purpose: see fillfactor.
 CREATE INDEX search_documents_tombstones ON search_documents (index_uid, id) WHERE deleted;

@@ -22,6 +22,7 @@
 //! | `meili` (default) | the Meilisearch side |
 //! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log, a journal, the outbox intake |
 //! | `sqlite` (default) | the journal of writes in a file |
+//! | `eval` | parity measured on a corpus, queries and judgments |
 //! | `cli` | the `crossfade` program |
 //! | `test-util` | a throwaway PostgreSQL cluster and a Meilisearch double |
 
@@ -35,11 +36,13 @@ mod opaque;
 pub mod document;
 pub mod error;
 pub mod filter;
+pub mod highlight;
+pub mod ranking;
 pub mod relevance;
 pub mod search;
 pub mod settings;
 pub mod sort;
-pub mod text;
+pub mod tokens;
 pub mod write;
 
 // Contracts.
@@ -63,6 +66,8 @@ pub mod journal;
 pub mod backfill;
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub mod drift;
+#[cfg(feature = "eval")]
+pub mod eval;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "postgres")]

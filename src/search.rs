@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod extras;
+
+pub use extras::{Extras, FacetCounts, FacetStats, Formatting, HitExtras};
+
 use crate::document::{Document, DocumentId};
 
 /// One search, independent of the protocol it came in by.
@@ -25,6 +29,8 @@ pub struct SearchQuery {
     pub matching: MatchingStrategy,
     /// The fields each hit shows; `None` is all displayed fields.
     pub retrieve: Option<Vec<String>>,
+    /// What few searches ask for; `None` is nothing of it.
+    pub extras: Option<Box<Extras>>,
 }
 
 /// The slice of a ranking, in either of the two forms Meilisearch knows.
@@ -86,6 +92,8 @@ pub struct SearchHits {
     pub hits: Arc<[Hit]>,
     /// How many documents match in all: an estimate, or exact in page mode.
     pub total: u64,
+    /// The values of the facets that were asked for; `None` if none were.
+    pub facets: Option<Arc<FacetCounts>>,
 }
 
 /// One document of an answer.
@@ -95,6 +103,8 @@ pub struct Hit {
     pub id: DocumentId,
     /// The fields asked for.
     pub document: Document,
+    /// What [`Extras`] asked for; `None` is nothing.
+    pub extras: Option<Box<HitExtras>>,
 }
 
 impl SearchQuery {
@@ -107,6 +117,13 @@ impl SearchQuery {
     pub fn by(mut self, user: impl Into<Arc<str>>) -> Self {
         self.user = Some(user.into());
         self
+    }
+}
+
+impl Hit {
+    /// A document without extras.
+    pub fn new(id: impl Into<DocumentId>, document: Document) -> Self {
+        Self { id: id.into(), document, extras: None }
     }
 }
 
@@ -137,6 +154,11 @@ impl Default for Page {
 }
 
 impl SearchHits {
+    /// Hits and their total, without facets.
+    pub fn new(hits: impl Into<Arc<[Hit]>>, total: u64) -> Self {
+        Self { hits: hits.into(), total, facets: None }
+    }
+
     /// The ids of the hits, best first.
     pub fn ids(&self) -> Vec<DocumentId> {
         self.hits.iter().map(|hit| hit.id.clone()).collect()

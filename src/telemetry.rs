@@ -77,6 +77,12 @@ pub const JOURNAL_OLDEST: &str = "journal_oldest_seconds";
 pub const JOURNAL_DEAD_LETTERS: &str = "journal_dead_letters";
 /// Failed operations of the journal. Labels: `kind`.
 pub const JOURNAL_ERRORS: &str = "journal_errors_total";
+/// Changes of documents in PostgreSQL that are not folded into the postings yet: every search reads them all.
+pub const SEARCH_CHANGES: &str = "search_changes_pending";
+/// Documents whose changes this process has folded into the postings.
+pub const SEARCH_FOLDED: &str = "search_folded_documents_total";
+/// Times that changes could not be folded into the postings.
+pub const SEARCH_FOLD_ERRORS: &str = "search_fold_errors_total";
 /// Rows of the outbox that a side has not taken yet. Labels: `side`.
 pub const OUTBOX_BACKLOG: &str = "outbox_backlog";
 /// The age of the oldest row of the outbox that a side has not taken yet, in seconds. Labels: `side`.
@@ -153,6 +159,9 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (JOURNAL_OLDEST, Kind::Gauge, Unit::Seconds, "The age of the oldest intent in the journal; 0 when it is empty"),
     (JOURNAL_DEAD_LETTERS, Kind::Gauge, Unit::Count, "Dead letters in the journal"),
     (JOURNAL_ERRORS, Kind::Counter, Unit::Count, "Failed operations of the journal"),
+    (SEARCH_CHANGES, Kind::Gauge, Unit::Count, "Changes of documents that are not folded into the postings yet"),
+    (SEARCH_FOLDED, Kind::Counter, Unit::Count, "Documents whose changes were folded into the postings"),
+    (SEARCH_FOLD_ERRORS, Kind::Counter, Unit::Count, "Times that changes could not be folded into the postings"),
     (OUTBOX_BACKLOG, Kind::Gauge, Unit::Count, "Rows of the outbox that a side has not taken yet"),
     (
         OUTBOX_OLDEST,
@@ -387,6 +396,21 @@ pub(crate) fn journal_failed(kind: &'static str) {
 }
 
 /// What a side has not taken from the outbox.
+#[cfg(feature = "postgres")]
+pub(crate) fn changes_pending(changes: u64) {
+    metrics::gauge!(SEARCH_CHANGES).set(changes as f64);
+}
+
+#[cfg(feature = "postgres")]
+pub(crate) fn folded(documents: u64) {
+    metrics::counter!(SEARCH_FOLDED).increment(documents);
+}
+
+#[cfg(feature = "postgres")]
+pub(crate) fn fold_failed() {
+    metrics::counter!(SEARCH_FOLD_ERRORS).increment(1);
+}
+
 #[cfg(feature = "postgres")]
 pub(crate) fn outbox_backlog(side: Side, rows: u64, oldest_seconds: f64) {
     metrics::gauge!(OUTBOX_BACKLOG, "side" => side.as_str()).set(rows as f64);

@@ -77,6 +77,7 @@ impl Ground {
     /// An empty table, and nothing left to be written of what was before.
     pub async fn clear(&mut self) {
         self.sql("TRUNCATE cn_search.search_documents").await;
+        self.sql("DO $$ BEGIN IF to_regclass('cn_search.stock_documents') IS NOT NULL THEN TRUNCATE cn_search.stock_documents; END IF; END $$").await;
         self.sql("CHECKPOINT").await;
     }
 
@@ -85,6 +86,11 @@ impl Ground {
             .fetch_one(&mut self.connection)
             .await
             .unwrap()
+    }
+
+    pub async fn stock_documents(&mut self) -> i64 {
+        let count = "SELECT count(*) FROM cn_search.stock_documents";
+        sqlx::query_scalar(count).fetch_one(&mut self.connection).await.unwrap()
     }
 
     pub fn posts(&self) -> SqlSource {

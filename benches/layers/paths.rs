@@ -96,8 +96,8 @@ impl Mode {
 }
 
 pub fn hits() -> SearchHits {
-    let hit = |n: usize| Hit { id: format!("m{n}").into(), document: Default::default() };
-    SearchHits { hits: (0..20).map(hit).collect(), total: 20 }
+    let hit = |n: usize| Hit::new(format!("m{n}"), Default::default());
+    SearchHits::new((0..20).map(hit).collect::<Vec<_>>(), 20)
 }
 
 /// A side that answers at once.

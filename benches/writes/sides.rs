@@ -17,7 +17,6 @@ use crossfade::{
 };
 use futures_util::future::BoxFuture;
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
 pub const INDEX: &str = "bench";
@@ -54,9 +53,6 @@ pub async fn index_in(database: &TestDatabase) -> PostgresWriter {
     let settings: IndexSettings = serde_json::from_value(json!({"searchableAttributes": []})).unwrap();
     let options = PostgresOptions::new(database.url()).unwrap();
     options.clone().index(INDEX).create("id", &settings).await.unwrap();
-    let mut connection = PgConnection::connect(database.url()).await.unwrap();
-    let no_text = "DROP INDEX cn_search.search_documents_words";
-    sqlx::raw_sql(no_text).execute(&mut connection).await.unwrap();
     options.writer()
 }
 

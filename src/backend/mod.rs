@@ -7,6 +7,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use self::write::{SourceWriter, TargetWriter};
 use crate::{
@@ -21,6 +22,9 @@ pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod write;
+
+/// Work in the background, until the token is cancelled.
+pub type Upkeep = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
 
 /// One side of a migration, as something that can be searched.
 ///
@@ -41,6 +45,12 @@ pub trait SearchBackend: Send + Sync + 'static {
 
     /// The index it was made for, if it was made for one: writes that name none are written there.
     fn index(&self) -> Option<&str> {
+        None
+    }
+
+    /// What the side needs done in the background, until the token is cancelled. The worker of a
+    /// [`Migration`](crate::migration::Migration) runs it along. `None` (the default): nothing.
+    fn upkeep(&self) -> Option<Upkeep> {
         None
     }
 
@@ -82,6 +92,10 @@ impl<B: SearchBackend + ?Sized> SearchBackend for Arc<B> {
 
     fn isolated(&self) -> Option<Arc<dyn SearchBackend>> {
         (**self).isolated()
+    }
+
+    fn upkeep(&self) -> Option<Upkeep> {
+        (**self).upkeep()
     }
 
     fn index(&self) -> Option<&str> {

@@ -30,6 +30,8 @@ pub(super) struct Worker {
     pub(super) brake: Arc<Brake>,
     /// How long a server may be away.
     pub(super) patience: Duration,
+    /// Whether to fold what was copied into the postings as it goes.
+    pub(super) fold: bool,
     pub(super) stop: CancellationToken,
 }
 
@@ -167,6 +169,11 @@ impl Worker {
             lease.cursor = next_cursor;
             if failed > allowed {
                 return Err(BackfillError::TooManyFailed { job: lease.job.clone(), failed, allowed });
+            }
+            if self.fold
+                && let Err(error) = self.target.fold_many().await
+            {
+                tracing::debug!(%error, "what was copied could not be folded into the postings; that is done in the end");
             }
             match following {
                 None => return Ok(Left::Done),

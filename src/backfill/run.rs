@@ -102,6 +102,8 @@ impl Backfill {
         // Ends the other workers when one of them fails.
         let stop_workers = stop.child_token();
         let brake = Arc::new(Brake::new(self.jobs.store(), &stop_workers));
+        // What is searched later only is folded later, in one go.
+        let fold = self.jobs.get(name).await?.deferred_indexes.is_empty();
         let mut workers = JoinSet::new();
         for _ in 0..self.workers.max(1) {
             let worker = Worker {
@@ -110,6 +112,7 @@ impl Backfill {
                 source: self.source.clone(),
                 brake: brake.clone(),
                 patience: self.patience,
+                fold,
                 stop: stop_workers.clone(),
             };
             workers.spawn(worker.run(name.to_owned()));
@@ -174,6 +177,11 @@ impl Backfill {
                     self.jobs.advance(name, Stage::Indexing, Stage::CatchingUp).await
                 }
                 Stage::CatchingUp => {
+                    note.say("folding what was copied into the postings");
+                    let mut patience = Patience::new(name, self.patience, stop);
+                    while let Err(error) = self.target.fold_all().await {
+                        patience.after(error).await?;
+                    }
                     self.catch_up(note).await?;
                     self.jobs.succeed(name).await
                 }

@@ -10,7 +10,7 @@
 
 mod write;
 
-use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, future::Future, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
@@ -160,7 +160,7 @@ impl Codec<SearchQuery, SearchHits> for Typed {
     }
 
     fn observe(&self, response: SearchHits, observer: Observer<SearchHits>) -> SearchHits {
-        observer.report(Observed::Answered(SearchHits { hits: Arc::clone(&response.hits), ..response }));
+        observer.report(Observed::Answered(response.clone()));
         response
     }
 

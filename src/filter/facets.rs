@@ -47,6 +47,20 @@ pub fn normalize(text: &str) -> String {
         .to_lowercase()
 }
 
+/// How a document spells a [normalized](normalize) value of an attribute, the first of several spellings.
+pub fn spelling<'d>(document: &'d Document, attribute: &str, normalized: &str) -> Option<&'d str> {
+    document.iter().find_map(|(key, value)| spelled(value, attribute.strip_prefix(key.as_str())?, normalized))
+}
+
+fn spelled<'d>(value: &'d Value, rest: &str, normalized: &str) -> Option<&'d str> {
+    match value {
+        Value::String(text) => (rest.is_empty() && normalize(text) == normalized).then_some(text),
+        Value::Array(elements) => elements.iter().find_map(|element| spelled(element, rest, normalized)),
+        Value::Object(object) => spelling(object, rest.strip_prefix('.')?, normalized),
+        _ => None,
+    }
+}
+
 struct Walk<K> {
     keep: K,
     facets: Facets,
@@ -104,6 +118,16 @@ mod tests {
         assert_eq!(found["a"].numbers, [2.0]);
         assert_eq!(found["a"].texts, ["e\u{301}te\u{301}", "true", "x"]);
         assert_eq!(found["a.b"].numbers, [1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_value_is_found_again_as_it_is_spelled() {
+        let document = json!({"ab": "Red", "a": {"b": ["x", {"c": " RED"}], "b.c": "red"}, "n": 5});
+        let spelled = |attribute: &str| spelling(document.as_object().unwrap(), attribute, "red");
+        assert_eq!(
+            (spelled("ab"), spelled("a.b.c"), spelled("a.b"), spelled("n")),
+            (Some("Red"), Some(" RED"), None, None)
+        );
     }
 
     #[test]

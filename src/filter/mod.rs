@@ -18,5 +18,5 @@ mod test;
 
 pub use ast::{Comparison, Condition, Filter, Literal};
 pub use error::FilterError;
-pub use facets::{Facet, Facets, facets, normalize};
+pub use facets::{Facet, Facets, facets, normalize, spelling};
 pub use test::Test;

@@ -229,9 +229,10 @@ impl Parts {
         let _ = writes;
     }
 
-    fn assemble<W>(self, writes: W, worker: Option<DualWriteWorker>) -> Result<(Migration<W>, Worker), BuildError> {
+    fn assemble<W>(mut self, writes: W, worker: Option<DualWriteWorker>) -> Result<(Migration<W>, Worker), BuildError> {
         let source = expect(self.source, Side::Meili)?;
         let target = expect(self.target, Side::Pg)?;
+        self.tasks.extend(target.upkeep());
         let (queue, shadow) = shadow::pair(self.shadow, source, target.clone(), self.settlement, self.sink);
         let breaker = Arc::new(Breaker::new(self.breaker));
         let (plan, salt, deadline) = (self.plan, self.salt, self.deadline);

@@ -57,7 +57,8 @@ pub(super) fn discount(rank: usize) -> f64 {
 
 /// The discounted sum of gains, best rank first.
 pub(super) fn cumulate(gains: impl IntoIterator<Item = f64>, discount: impl Fn(usize) -> f64) -> f64 {
-    (1..).zip(gains).map(|(rank, gain)| gain / discount(rank)).sum()
+    // The sum of nothing is -0.
+    (1..).zip(gains).map(|(rank, gain)| gain / discount(rank)).sum::<f64>() + 0.0
 }
 
 #[cfg(test)]
@@ -109,6 +110,7 @@ mod tests {
     fn undefined_without_a_relevant_document() {
         assert_eq!(ndcg_at_k(Gain::Linear, &[0, 0], &[0], 10), None);
         assert_eq!(ndcg_at_k(Gain::Linear, &[], &[2], 10), Some(0.0));
+        assert!(ndcg_at_k(Gain::Linear, &[], &[2], 10).unwrap().is_sign_positive());
     }
 
     fn gains() -> impl Strategy<Value = Gain> {

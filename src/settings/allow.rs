@@ -19,6 +19,12 @@ pub enum NotAllowed {
     Sort(String),
     /// The ranking rules do not hold `sort`.
     NoSortRule,
+    /// The attribute cannot be a facet: it is not filterable.
+    Facet(String),
+    /// The attribute cannot be distinct: it is not filterable.
+    Distinct(String),
+    /// The attribute is not searchable.
+    SearchOn(String),
 }
 
 impl IndexSettings {
@@ -74,7 +80,7 @@ impl FilterFeatures {
     }
 }
 
-fn is_like(name: &str, pattern: &str) -> bool {
+pub(super) fn is_like(name: &str, pattern: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(end), Some(_)) => end.strip_suffix('*').is_none_or(|middle| name.contains(middle)),
         (Some(end), None) => name.ends_with(end),
@@ -89,6 +95,9 @@ impl fmt::Display for NotAllowed {
             Self::Filter(attribute) => write!(f, "attribute `{attribute}` is not filterable"),
             Self::Operator(attribute) => write!(f, "attribute `{attribute}` is not filterable with this operator"),
             Self::Sort(attribute) => write!(f, "attribute `{attribute}` is not sortable"),
+            Self::Facet(attribute) => write!(f, "attribute `{attribute}` is not filterable, so it is no facet"),
+            Self::Distinct(attribute) => write!(f, "attribute `{attribute}` is not filterable, so it is not distinct"),
+            Self::SearchOn(attribute) => write!(f, "attribute `{attribute}` is not searchable"),
             Self::NoSortRule => f.write_str("the ranking rules do not hold `sort`"),
         }
     }

@@ -1,6 +1,8 @@
 //! The settings of an index, as Meilisearch's `GET /indexes/{uid}/settings` gives them.
 
 mod allow;
+mod derive;
+mod extras;
 mod show;
 
 use std::collections::BTreeMap;
@@ -8,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use allow::NotAllowed;
+pub use extras::SearchedOn;
 
 /// What of an index's settings decides answers here; the rest of Meilisearch's settings is passed over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,90 @@ pub struct IndexSettings {
     pub distinct_attribute: Option<String>,
     /// How deep pages go.
     pub pagination: Pagination,
+    /// Strings at which words are cut, beside the usual ones.
+    pub separator_tokens: Vec<String>,
+    /// Usual separators at which words are not cut.
+    pub non_separator_tokens: Vec<String>,
+    /// Strings that stay whole.
+    pub dictionary: Vec<String>,
+    /// Which languages fields are in, by pattern.
+    pub localized_attributes: Option<Vec<LocalizedAttributes>>,
+    /// How far a word of a query may be from the words that are found.
+    pub typo_tolerance: TypoTolerance,
+    /// Whether the last word of a query finds the words that begin with it.
+    pub prefix_search: PrefixSearch,
+    /// What counts as near.
+    pub proximity_precision: ProximityPrecision,
+    /// How the values of facets are counted.
+    pub faceting: Faceting,
+}
+
+/// The languages of some fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalizedAttributes {
+    /// Names of fields; `*` at either end stands for anything.
+    pub attribute_patterns: Vec<String>,
+    /// Languages by their codes of three letters.
+    pub locales: Vec<String>,
+}
+
+/// How far a word of a query may be from the words that are found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TypoTolerance {
+    /// Whether at all.
+    pub enabled: bool,
+    /// From how many characters on.
+    pub min_word_size_for_typos: MinWordSize,
+    /// Words of queries that are taken as they are.
+    pub disable_on_words: Vec<String>,
+    /// Attributes whose words are found as they are.
+    pub disable_on_attributes: Vec<String>,
+    /// Whether numbers are found as they are.
+    pub disable_on_numbers: bool,
+}
+
+/// Characters a word must have to be looked for with typos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MinWordSize {
+    /// For one typo.
+    pub one_typo: u8,
+    /// For two.
+    pub two_typos: u8,
+}
+
+/// Whether the last word of a query finds the words that begin with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PrefixSearch {
+    /// It does.
+    #[default]
+    IndexingTime,
+    /// It does not.
+    Disabled,
+}
+
+/// What counts as near.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProximityPrecision {
+    /// Words that stand near each other.
+    #[default]
+    ByWord,
+    /// Words in one attribute.
+    ByAttribute,
+}
+
+/// How the values of facets are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Faceting {
+    /// How many values an answer shows of a facet.
+    pub max_values_per_facet: usize,
+    /// In which order, by facet: `alpha` or `count`.
+    pub sort_facet_values_by: BTreeMap<String, String>,
 }
 
 /// How deep pages go.
@@ -81,19 +168,6 @@ impl IndexSettings {
     pub fn attribute_rank(&self, name: &str) -> Option<usize> {
         self.searchable_attributes.iter().position(|searchable| covers(searchable, name))
     }
-
-    /// Whether filters or sort criteria may name an attribute.
-    pub fn has_facet(&self, name: &str) -> bool {
-        self.filter_features(name).is_some() || self.is_sortable(name)
-    }
-
-    /// Whether a document gives the same searchable words and facets under both.
-    pub fn derives_like(&self, other: &Self) -> bool {
-        self.searchable_attributes == other.searchable_attributes
-            && self.filterable_attributes == other.filterable_attributes
-            && self.sortable_attributes == other.sortable_attributes
-            && self.stop_words == other.stop_words
-    }
 }
 
 /// Whether a listed attribute is this one, or one that holds it (`a` holds `a.b`), or `*`.
@@ -116,7 +190,40 @@ impl Default for IndexSettings {
             synonyms: BTreeMap::new(),
             distinct_attribute: None,
             pagination: Pagination::default(),
+            separator_tokens: Vec::new(),
+            non_separator_tokens: Vec::new(),
+            dictionary: Vec::new(),
+            localized_attributes: None,
+            typo_tolerance: TypoTolerance::default(),
+            prefix_search: PrefixSearch::default(),
+            proximity_precision: ProximityPrecision::default(),
+            faceting: Faceting::default(),
         }
+    }
+}
+
+impl Default for TypoTolerance {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            min_word_size_for_typos: MinWordSize::default(),
+            disable_on_words: Vec::new(),
+            disable_on_attributes: Vec::new(),
+            disable_on_numbers: false,
+        }
+    }
+}
+
+impl Default for MinWordSize {
+    fn default() -> Self {
+        Self { one_typo: 5, two_typos: 9 }
+    }
+}
+
+impl Default for Faceting {
+    fn default() -> Self {
+        let alphabetical = [("*".to_owned(), "alpha".to_owned())];
+        Self { max_values_per_facet: 100, sort_facet_values_by: alphabetical.into() }
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod replay;
 mod script;
+mod settings;
 mod store;

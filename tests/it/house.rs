@@ -17,19 +17,32 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("outbox", &["words", "plan", "telemetry", "breaker", "backend", "journal"]),
     ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write"]),
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
+    ("eval", &["words", "backend", "store"]),
     ("http", &["words", "codec"]),
     ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 
 const WORDS: &[&str] = &["words"];
-const WORD_MODULES: &[&str] =
-    &["opaque", "document", "search", "error", "filter", "relevance", "settings", "sort", "text", "write"];
+const WORD_MODULES: &[&str] = &[
+    "opaque",
+    "document",
+    "search",
+    "error",
+    "filter",
+    "highlight",
+    "ranking",
+    "relevance",
+    "settings",
+    "sort",
+    "tokens",
+    "write",
+];
 /// What sees everything.
 const COMPOSITION: &[&str] = &["migration", "lib", "bin"];
 /// Packages that only adapters may name.
 const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
-    ("sqlx", &["store", "backend", "journal", "outbox", "backfill", "drift", "testing", "bin"]),
+    ("sqlx", &["store", "backend", "journal", "outbox", "backfill", "drift", "eval", "testing", "bin"]),
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
     ("reqwest", &["backend"]),

@@ -33,21 +33,26 @@ pub(crate) struct Scripted {
     side: Side,
     script: Mutex<Script>,
     pub(crate) asked: AtomicUsize,
+    queries: Mutex<Vec<SearchQuery>>,
 }
 
 pub(crate) fn hits(ids: &[&str]) -> SearchHits {
-    let hit =
-        |id: &&str| Hit { id: (*id).into(), document: serde_json::json!({ "id": id }).as_object().unwrap().clone() };
-    SearchHits { hits: ids.iter().map(hit).collect(), total: ids.len() as u64 }
+    let hit = |id: &&str| Hit::new(*id, serde_json::json!({ "id": id }).as_object().unwrap().clone());
+    SearchHits::new(ids.iter().map(hit).collect::<Vec<_>>(), ids.len() as u64)
 }
 
 impl Scripted {
     pub(crate) fn new(side: Side, script: Script) -> Arc<Self> {
-        Arc::new(Self { side, script: Mutex::new(script), asked: AtomicUsize::new(0) })
+        Arc::new(Self { side, script: Mutex::new(script), asked: AtomicUsize::new(0), queries: Mutex::default() })
     }
 
     pub(crate) fn now(&self, script: Script) {
         *self.script.lock().unwrap() = script;
+    }
+
+    /// What it has been asked since the last call.
+    pub(crate) fn queries(&self) -> Vec<SearchQuery> {
+        std::mem::take(&mut self.queries.lock().unwrap())
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -60,8 +65,9 @@ impl SearchBackend for Scripted {
         self.side
     }
 
-    fn search<'a>(&'a self, _: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>> {
+    fn search<'a>(&'a self, query: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        self.queries.lock().unwrap().push(query.clone());
         let script = self.script.lock().unwrap().clone();
         let side = self.side;
         if let Script::PanicAtOnce = script {

@@ -7,9 +7,12 @@
 
 mod client;
 mod error;
+mod extras;
 mod http;
 mod index;
 mod keys;
+#[cfg(feature = "eval")]
+mod manage;
 mod reader;
 mod search;
 mod settlement;

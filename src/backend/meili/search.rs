@@ -1,11 +1,11 @@
 //! One query and its answer.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::{MeiliIndex, error::error, index::path};
+use super::{MeiliIndex, error::error, extras, index::path};
 use crate::{
     backend::{SearchBackend, write::SourceWriter},
     document::{Document, DocumentId},
@@ -43,15 +43,18 @@ impl MeiliIndex {
         let answer: Answer = self.client().post(&path, &question, self.timeout(), "searching").await?;
         let asks_for_key = query.retrieve.as_ref().is_none_or(|retrieve| covers(retrieve, &primary_key));
         let hit = |mut document: Document| {
+            let extras = query.extras.as_deref().and_then(|extras| extras::of_hit(extras, &mut document));
             let id = document.get(&*primary_key).and_then(DocumentId::from_json)?;
             if !asks_for_key {
                 document.shift_remove(&*primary_key);
             }
-            Some(Hit { id, document })
+            Some(Hit { extras, ..Hit::new(id, document) })
         };
+        let facets = extras::facets(answer.facet_distribution, answer.facet_stats);
         match answer.hits.into_iter().map(hit).collect() {
             Some(hits) => {
-                Ok(SearchHits { hits, total: answer.total_hits.or(answer.estimated_total_hits).unwrap_or(0) })
+                let total = answer.total_hits.or(answer.estimated_total_hits).unwrap_or(0);
+                Ok(SearchHits { hits, total, facets })
             }
             None => {
                 self.forget_primary_key(uid);
@@ -76,6 +79,8 @@ struct Question<'a> {
     matching_strategy: MatchingStrategy,
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes_to_retrieve: Option<Vec<&'a str>>,
+    #[serde(flatten)]
+    extras: extras::Parameters<'a>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +103,8 @@ struct Answer {
     hits: Vec<Document>,
     estimated_total_hits: Option<u64>,
     total_hits: Option<u64>,
+    facet_distribution: Option<BTreeMap<String, Document>>,
+    facet_stats: Option<BTreeMap<String, extras::Ends>>,
 }
 
 impl<'a> Question<'a> {
@@ -118,6 +125,7 @@ impl<'a> Question<'a> {
             slice,
             matching_strategy: query.matching,
             attributes_to_retrieve,
+            extras: query.extras.as_deref().map(extras::Parameters::new).unwrap_or_default(),
         }
     }
 }

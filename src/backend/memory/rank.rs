@@ -1,247 +1,175 @@
 //! Ranks the documents of a store for one query.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
-use super::{
-    cost::{Cost, Occurrence, collect, cost},
-    query::{Matches, Term, terms},
-    store::{Slot, Store},
-};
+use super::store::Store;
 use crate::{
     document::Document,
     filter::{Facets, facets},
-    search::MatchingStrategy,
+    ranking::{
+        Deriver, Fetched, Next, ParsedQuery, QueryGraph, Ranking, Request, Rule, RuleScore, Scope, Scorer, global,
+        rules,
+    },
+    search::{MatchingStrategy, Page},
+    settings::PrefixSearch,
     sort::SortCriterion,
 };
 
 /// What to rank by.
-#[derive(Debug, Default)]
-pub struct Ranking<'a> {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Query<'a> {
     /// The words of the query.
     pub text: &'a str,
     /// What happens when not every word matches.
     pub matching: MatchingStrategy,
-    /// Sort criteria, the first decides first.
+    /// Sort criteria, the first decides first. They stand where the settings have `sort`; without it they mean nothing.
     pub sort: &'a [SortCriterion],
+    /// Which slice is wanted.
+    pub page: Page,
 }
 
-/// A document's place in a ranking.
-#[derive(Debug)]
-struct Candidate {
-    number: u32,
-    cost: Option<Cost>,
-    keys: Facets,
+/// The slice that was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The documents of the slice, best first.
+    pub ranked: Vec<Ranked>,
+    /// How many are found in all.
+    pub total: usize,
 }
 
 /// A ranked document.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
     /// Its internal number.
     pub number: u32,
-    /// Falls along the ranking, 1 at best. Not Meilisearch's value.
+    /// Falls along the ranking, 1 at best, unless a sort stands before other rules.
     pub score: f64,
+    /// What each rule says; nothing if there are no words.
+    pub scores: Arc<[RuleScore]>,
+    /// What it costs by each rule, as [`Equal`](crate::ranking::Equal) has it; nothing if there are no words.
+    pub costs: Vec<u32>,
 }
 
 impl Store {
-    /// The numbers of all documents that pass `filter` and match, best first.
-    pub fn rank(&self, ranking: &Ranking<'_>, filter: impl Fn(&Document) -> bool) -> Vec<Ranked> {
-        let terms = terms(ranking.text);
-        let passing = self.slots().filter(|(_, slot)| filter(&slot.document));
-        let sorted_by = |name: &str| ranking.sort.iter().any(|criterion| criterion.attribute == name);
-        let keys = |slot: &Slot| match ranking.sort {
-            [] => Facets::new(),
-            _ => facets(&slot.document, sorted_by),
-        };
-        let mut candidates: Vec<Candidate> = if terms.is_empty() {
-            passing.map(|(number, slot)| Candidate { number, cost: None, keys: keys(slot) }).collect()
-        } else {
-            let matches = Matches::derive(&terms, &self.words);
-            let order = self.order(&terms, &matches, ranking.matching);
-            let mut found = vec![Vec::new(); terms.len()];
-            passing
-                .filter_map(|(number, slot)| {
-                    collect(&slot.tokens, |word| matches.of(word), &mut found);
-                    let kept = kept(&order, ranking.matching, &found)?;
-                    let cost = Some(cost(self, &terms, &kept, &slot.tokens, &mut found));
-                    Some(Candidate { number, cost, keys: keys(slot) })
-                })
-                .collect()
-        };
-        candidates.sort_unstable_by(|a, b| compare(a, b, ranking.sort));
-        let worst = self.worst(&terms);
-        candidates
-            .into_iter()
-            .map(|Candidate { number, cost, .. }| Ranked { number, score: cost.map_or(1.0, |cost| score(cost, worst)) })
-            .collect()
+    /// The documents that pass `filter` and match, best first. No page reaches beyond the most hits of the settings.
+    pub fn search(&self, query: &Query<'_>, filter: impl Fn(&Document) -> bool) -> Found {
+        let settings = self.settings();
+        let prefix = settings.prefix_search == PrefixSearch::IndexingTime;
+        let parsed = ParsedQuery::read(query.text, &self.tokenizer, prefix);
+        let graph = QueryGraph::new(&parsed, &Deriver::new(self.words.vocabulary(), settings, &self.synonyms));
+        let fetched = self.words.fetch(&graph);
+        let rules = rules(settings, query.sort);
+        let offset = query.page.offset();
+        let end = offset.saturating_add(query.page.limit()).min(settings.pagination.max_total_hits);
+        if !parsed.terms.is_empty() {
+            return self.ranked(query.matching, (graph, fetched, rules), (offset, end), filter);
+        }
+        let criteria: Vec<&SortCriterion> = rules.iter().filter_map(by_values).collect();
+        let without = fetched.without(&graph);
+        let listed = self.in_order(&criteria, |number, document| {
+            without.binary_search(&u64::from(number)).is_err() && filter(document)
+        });
+        let slice = listed.iter().take(end).skip(offset);
+        let ranked = slice
+            .map(|number| Ranked { number: *number, score: 1.0, scores: Arc::default(), costs: Vec::new() })
+            .collect();
+        Found { ranked, total: listed.len() }
     }
 
-    /// The terms in the order in which they are kept, the first one longest.
-    fn order(&self, terms: &[Term], matches: &Matches, matching: MatchingStrategy) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..terms.len()).collect();
-        if matching == MatchingStrategy::Frequency {
-            let mut frequency = vec![0usize; terms.len()];
-            let mut found: Vec<Vec<Occurrence>> = vec![Vec::new(); terms.len()];
-            for (_, slot) in self.slots() {
-                collect(&slot.tokens, |word| matches.of(word), &mut found);
-                for (count, found) in frequency.iter_mut().zip(&found) {
-                    *count += usize::from(!found.is_empty());
+    /// The numbers of all documents that pass `filter`, by sort criteria.
+    pub fn list(&self, sort: &[SortCriterion], filter: impl Fn(&Document) -> bool) -> Vec<u32> {
+        self.in_order(&sort.iter().collect::<Vec<_>>(), |_, document| filter(document))
+    }
+
+    fn ranked(
+        &self,
+        matching: MatchingStrategy,
+        (graph, fetched, rules): (QueryGraph, Fetched, Vec<Rule>),
+        (offset, end): (usize, usize),
+        filter: impl Fn(&Document) -> bool,
+    ) -> Found {
+        let scope = Scope::new(self.settings());
+        let worst = self.settings().searchable_attributes.len().saturating_sub(1) as u32;
+        let worst_attribute = if scope.alike { 0 } else { worst };
+        let request = Request { rules: rules.into(), scope, matching };
+        let document = |number: u64| self.at(number as u32).map(|(_, document)| &**document);
+        let mut ranking =
+            Ranking::new(Arc::new(graph), Arc::new(fetched), request, |number| document(number).is_some_and(&filter));
+        let mut found = Found { ranked: Vec::new(), total: ranking.found() };
+        let scorer = Scorer { worst_attribute, drops: matching != MatchingStrategy::All };
+        let mut before = 0;
+        while before < end {
+            // What comes before the page is not refined.
+            let next = ranking.next_len();
+            if next > 0 && before + next <= offset {
+                ranking.skip();
+                before += next;
+                continue;
+            }
+            match ranking.next_bucket() {
+                Next::End => break,
+                Next::Values(criterion, numbers) => {
+                    let values = numbers.iter().map(|number| (*number, document(*number)));
+                    ranking.supply(&ranks(&criterion, values));
+                }
+                Next::Equal(equal) => {
+                    let scores: Arc<[RuleScore]> = scorer.score(&ranking, &equal).into();
+                    let score = global(&scores);
+                    let wanted = equal.documents.iter().skip(offset.saturating_sub(before));
+                    let wanted = wanted.take(end - before.max(offset));
+                    let ranked = |number: &u64| {
+                        let (scores, costs) = (Arc::clone(&scores), equal.costs.clone());
+                        Ranked { number: *number as u32, score, scores, costs }
+                    };
+                    found.ranked.extend(wanted.map(ranked));
+                    before += equal.documents.len();
                 }
             }
-            // A word that nothing matches is the first to go.
-            order.sort_by_key(|term| if frequency[*term] == 0 { usize::MAX } else { frequency[*term] });
         }
-        order
+        found
     }
 
-    /// The greatest costs there can be.
-    fn worst(&self, terms: &[Term]) -> Cost {
-        let n = terms.len() as u32;
-        Cost {
-            words: n,
-            typo: 2 * n,
-            proximity: 3 * n,
-            attribute: n * self.greatest_weight(),
-            position: 10 * n,
-            stage: 3,
-            inexact: n,
+    /// Documents by sort criteria, and by their numbers.
+    fn in_order(&self, sort: &[&SortCriterion], filter: impl Fn(u32, &Document) -> bool) -> Vec<u32> {
+        let passing = self.slots().filter(|(number, slot)| filter(*number, &slot.document));
+        if sort.is_empty() {
+            return passing.map(|(number, _)| number).collect();
         }
+        let keep = |name: &str| sort.iter().any(|criterion| criterion.attribute == name);
+        let mut listed: Vec<(u32, Facets)> =
+            passing.map(|(number, slot)| (number, facets(&slot.document, keep))).collect();
+        listed.sort_by(|(_, a), (_, b)| {
+            let mut orders = sort.iter().map(|criterion| compare(criterion, a, b));
+            orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        });
+        listed.into_iter().map(|(number, _)| number).collect()
     }
 }
 
-/// Which terms a document is ranked by: as many of `order`, from its start, as the document holds. `None` if that is too
-/// few to be found at all.
-fn kept(order: &[usize], matching: MatchingStrategy, found: &[Vec<Occurrence>]) -> Option<Vec<usize>> {
-    let mut kept: Vec<usize> = order.iter().copied().take_while(|term| !found[*term].is_empty()).collect();
-    let least = if matching == MatchingStrategy::All { order.len() } else { 1 };
-    kept.sort_unstable();
-    (kept.len() >= least).then_some(kept)
+fn by_values(rule: &Rule) -> Option<&SortCriterion> {
+    match rule {
+        Rule::Values(criterion) => Some(criterion),
+        _ => None,
+    }
 }
 
-/// Best first; ties by the internal number.
-fn compare(a: &Candidate, b: &Candidate, sort: &[SortCriterion]) -> Ordering {
-    let before_sort = |cost: Cost| (cost.words, cost.typo, cost.proximity, cost.attribute);
-    let by_keys = || {
-        let by = |criterion: &SortCriterion| {
-            criterion.compare(a.keys.get(&criterion.attribute), b.keys.get(&criterion.attribute))
-        };
-        sort.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+fn compare(criterion: &SortCriterion, a: &Facets, b: &Facets) -> Ordering {
+    criterion.compare(a.get(&criterion.attribute), b.get(&criterion.attribute))
+}
+
+/// The rank of each document by the values of an attribute, from 0; equal values have equal ranks.
+fn ranks<'a>(
+    criterion: &SortCriterion,
+    documents: impl Iterator<Item = (u64, Option<&'a Document>)>,
+) -> HashMap<u64, u32> {
+    let facets = |document: Option<&Document>| {
+        document.map(|document| facets(document, |name| name == criterion.attribute)).unwrap_or_default()
     };
-    a.cost
-        .map(before_sort)
-        .cmp(&b.cost.map(before_sort))
-        .then_with(by_keys)
-        .then_with(|| a.cost.cmp(&b.cost))
-        .then_with(|| a.number.cmp(&b.number))
-}
-
-/// A number from 0 to 1 that falls with the cost, rule by rule.
-fn score(cost: Cost, worst: Cost) -> f64 {
-    let rules = [
-        (cost.words, worst.words),
-        (cost.typo, worst.typo),
-        (cost.proximity, worst.proximity),
-        (cost.attribute, worst.attribute),
-        (cost.position, worst.position),
-        (cost.stage - 1, worst.stage - 1),
-        (cost.inexact, worst.inexact),
-    ];
-    let (rank, most) = rules.into_iter().fold((1.0, 1.0), |(rank, most), (cost, worst)| {
-        let steps = f64::from(worst) + 1.0;
-        ((rank - 1.0) * steps + steps - f64::from(cost.min(worst)), most * steps)
-    });
-    rank / most
+    let mut values: Vec<(u64, Facets)> = documents.map(|(number, document)| (number, facets(document))).collect();
+    values.sort_by(|(_, a), (_, b)| compare(criterion, a, b));
+    let equal = values.chunk_by(|(_, a), (_, b)| compare(criterion, a, b).is_eq());
+    (0u32..).zip(equal).flat_map(|(rank, equal)| equal.iter().map(move |(number, _)| (*number, rank))).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn store(titles: &[&str]) -> Store {
-        let searchable = ["title".to_owned(), "body".to_owned()];
-        let mut store = Store::new(Some(&searchable));
-        for (number, title) in titles.iter().enumerate() {
-            let (title, body) = title.split_once('|').unwrap_or((title, ""));
-            let document = json!({ "title": title, "body": body, "n": number }).as_object().cloned().unwrap();
-            store.insert(store.prepare(number.to_string().into(), Arc::new(document)));
-        }
-        store
-    }
-
-    fn numbers(store: &Store, ranking: &Ranking<'_>) -> Vec<u32> {
-        store.rank(ranking, |_| true).into_iter().map(|ranked| ranked.number).collect()
-    }
-
-    fn ask(titles: &[&str], text: &str) -> Vec<u32> {
-        numbers(&store(titles), &Ranking { text, ..Ranking::default() })
-    }
-
-    #[test]
-    fn more_words_beat_everything_and_words_are_dropped_from_the_end() {
-        let titles = ["red", "red blue", "blue", "blue x x red green"];
-        assert_eq!(ask(&titles, "red blue green "), [3, 1, 0]);
-    }
-
-    #[test]
-    fn all_keeps_only_documents_with_every_word_and_frequency_drops_the_commonest() {
-        let store = store(&["the cat", "the dog", "cat", "the"]);
-        let with = |matching| numbers(&store, &Ranking { text: "the cat ", matching, ..Ranking::default() });
-        assert_eq!(with(MatchingStrategy::All), [0]);
-        // 3 before 1: `the` is the whole attribute.
-        assert_eq!(with(MatchingStrategy::Last), [0, 3, 1]);
-        assert_eq!(with(MatchingStrategy::Frequency), [0, 2]);
-    }
-
-    #[test]
-    fn the_rules_decide_in_their_order() {
-        // words, typo, proximity, attribute, position, whole attribute, exact word
-        assert_eq!(ask(&["|tower one", "towel one", "x|tower one"], "tower one "), [0, 2, 1]);
-        assert_eq!(ask(&["one x two", "|one two"], "one two "), [1, 0]);
-        assert_eq!(ask(&["|one", "x one"], "one "), [1, 0]);
-        assert_eq!(ask(&["x x one", "x one"], "one "), [1, 0]);
-        assert_eq!(ask(&["one x", "one"], "one "), [1, 0]);
-        assert_eq!(ask(&["x ones", "x one"], "one"), [1, 0]);
-    }
-
-    #[test]
-    fn ties_go_to_the_lower_internal_number() {
-        assert_eq!(ask(&["one a", "one b", "one c"], "one "), [0, 1, 2]);
-    }
-
-    #[test]
-    fn sort_stands_between_attribute_and_position() {
-        let store = store(&["one", "x one", "|one"]);
-        let sort = ["n:desc".parse().unwrap()];
-        assert_eq!(numbers(&store, &Ranking { text: "one ", sort: &sort, ..Ranking::default() }), [1, 0, 2]);
-        assert_eq!(numbers(&store, &Ranking { sort: &sort, ..Ranking::default() }), [2, 1, 0]);
-    }
-
-    proptest! {
-        #[test]
-        fn rungs_never_rise_and_scores_never_rise(
-            titles in prop::collection::vec("[abc]{1,2}( [abc]{1,2}){0,3}", 1..8),
-            text in "[abc]{1,2}( [abc]{1,2}){0,3} ?",
-        ) {
-            let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
-            let store = store(&titles);
-            let ranked = store.rank(&Ranking { text: &text, ..Ranking::default() }, |_| true);
-            prop_assert!(ranked.is_sorted_by(|a, b| a.score >= b.score));
-            let query = terms(&text);
-            let rung = |number: u32| {
-                let words: Vec<&str> = titles[number as usize].split(' ').collect();
-                let holds = |term: &&Term| {
-                    words.iter().any(|word| *word == term.text || term.prefix && word.starts_with(&term.text))
-                };
-                query.iter().take_while(holds).count()
-            };
-            let rungs: Vec<usize> = ranked.iter().map(|ranked| rung(ranked.number)).collect();
-            prop_assert!(rungs.is_sorted_by(|a, b| a >= b));
-            let matching = (0..titles.len() as u32).filter(|number| rung(*number) > 0).count();
-            prop_assert_eq!(matching, ranked.len());
-        }
-    }
-}
+mod tests;

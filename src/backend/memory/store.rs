@@ -1,26 +1,32 @@
 //! Documents by internal number, with the words they hold.
 //!
-//! New documents take the lowest free number and a replaced one keeps its own, as in Meilisearch: ties are decided by it.
-//! A change is made in two steps, so that a server can do the long one (cutting words) while others still read.
+//! New documents take the lowest free number and a replaced one keeps its own, as in Meilisearch: ties are decided by
+//! it. A change is made in two steps, so that a server can do the long one (cutting words) while others still read.
 
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use serde_json::Value;
-
-use super::{tokens::Positions, vocabulary::Vocabulary};
-use crate::document::{Document, DocumentId};
+use super::words::{Cut, Held, Words};
+use crate::{
+    document::{Document, DocumentId},
+    ranking::Synonyms,
+    settings::IndexSettings,
+    tokens::{Segmenter, Tokenizer, document_words},
+};
 
 /// The documents of one index.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Store {
-    searchable: Option<Arc<[String]>>,
+    settings: Arc<IndexSettings>,
+    segmenter: Option<Arc<dyn Segmenter>>,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) synonyms: Arc<Synonyms>,
     slots: Vec<Option<Slot>>,
     numbers: HashMap<DocumentId, u32>,
     free: BTreeSet<u32>,
-    pub(super) words: Vocabulary,
+    pub(super) words: Words,
 }
 
 /// One document in its place.
@@ -28,15 +34,7 @@ pub struct Store {
 pub(super) struct Slot {
     pub(super) id: DocumentId,
     pub(super) document: Arc<Document>,
-    pub(super) tokens: Box<[Token]>,
-}
-
-/// A word in a document.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    pub(super) word: u32,
-    pub(super) attribute: u16,
-    pub(super) position: u16,
+    held: Held,
 }
 
 /// A document cut into words, ready for [`Store::insert`].
@@ -44,7 +42,7 @@ pub(super) struct Token {
 pub struct Prepared {
     id: DocumentId,
     document: Arc<Document>,
-    words: Vec<(String, u16, u16)>,
+    cut: Cut,
 }
 
 impl Prepared {
@@ -55,50 +53,62 @@ impl Prepared {
 }
 
 impl Store {
-    /// An empty store. `searchable` lists the attributes searched, best first; `None` is all of them, all alike.
-    pub fn new(searchable: Option<&[String]>) -> Self {
-        Self { searchable: searchable.map(Arc::from), ..Self::default() }
+    /// An empty store. `segmenter` cuts Chinese and Japanese; without one a run of characters is one word.
+    pub fn new(settings: IndexSettings, segmenter: Option<Arc<dyn Segmenter>>) -> Self {
+        let tokenizer = Tokenizer::new(&settings, segmenter.clone());
+        Self {
+            synonyms: Arc::new(Synonyms::new(&settings, &tokenizer)),
+            settings: Arc::new(settings),
+            segmenter,
+            tokenizer,
+            slots: Vec::new(),
+            numbers: HashMap::new(),
+            free: BTreeSet::new(),
+            words: Words::default(),
+        }
     }
 
-    /// The same documents under the same numbers, searched by other attributes.
-    pub fn with_searchable(&self, searchable: Option<&[String]>) -> Self {
-        let mut changed = Self::new(searchable);
+    /// The settings it is searched under.
+    pub fn settings(&self) -> &IndexSettings {
+        &self.settings
+    }
+
+    /// The same documents under the same numbers and other settings. `None` if their words are the same under both:
+    /// [`set_settings`](Self::set_settings) will do.
+    pub fn rederived(&self, settings: &IndexSettings) -> Option<Self> {
+        // Filters and sorts read the documents themselves.
+        let mut same = settings.clone();
+        same.filterable_attributes.clone_from(&self.settings.filterable_attributes);
+        same.sortable_attributes.clone_from(&self.settings.sortable_attributes);
+        if self.settings.derives_like(&same) {
+            return None;
+        }
+        let mut changed = Self::new(settings.clone(), self.segmenter.clone());
         changed.slots.resize_with(self.slots.len(), || None);
         changed.numbers.clone_from(&self.numbers);
         changed.free.clone_from(&self.free);
         for (_, slot) in self.slots() {
             changed.insert(changed.prepare(slot.id.clone(), Arc::clone(&slot.document)));
         }
-        changed
+        Some(changed)
+    }
+
+    /// Goes on under other settings, which give documents the same words.
+    pub fn set_settings(&mut self, settings: IndexSettings) {
+        self.tokenizer = Tokenizer::new(&settings, self.segmenter.clone());
+        self.synonyms = Arc::new(Synonyms::new(&settings, &self.tokenizer));
+        self.settings = Arc::new(settings);
     }
 
     /// Cuts a document into words. Reads nothing but the settings.
     pub fn prepare(&self, id: DocumentId, document: Arc<Document>) -> Prepared {
-        let mut words = Vec::new();
-        match self.searchable.as_deref() {
-            None => {
-                for (attribute, (_, value)) in (0u16..).zip(document.iter()) {
-                    cut(value, attribute, &mut words);
-                }
-            }
-            Some(searchable) => {
-                for (attribute, path) in (0u16..).zip(searchable) {
-                    if let Some(value) = lookup(&document, path) {
-                        cut(value, attribute, &mut words);
-                    }
-                }
-            }
-        }
-        Prepared { id, document, words }
+        let cut = Cut::new(document_words(&document, &self.settings, &self.tokenizer));
+        Prepared { id, document, cut }
     }
 
     /// Adds the document or puts it in the place of the one with its id.
     pub fn insert(&mut self, prepared: Prepared) {
-        let Prepared { id, document, words } = prepared;
-        let tokens = words
-            .into_iter()
-            .map(|(word, attribute, position)| Token { word: self.words.take(word), attribute, position })
-            .collect();
+        let Prepared { id, document, cut } = prepared;
         let number = match self.numbers.get(&id) {
             Some(number) => *number,
             None => {
@@ -107,15 +117,15 @@ impl Store {
                 number
             }
         };
-        let slot = Some(Slot { id, document, tokens });
-        let replaced = match self.slots.get_mut(number as usize) {
-            Some(place) => std::mem::replace(place, slot),
-            None => {
-                self.slots.push(slot);
-                None
-            }
-        };
-        self.forget_words(replaced);
+        if number as usize == self.slots.len() {
+            self.slots.push(None);
+        }
+        let Some(place) = self.slots.get_mut(number as usize) else { return };
+        if let Some(replaced) = place.take() {
+            self.words.remove(number, &replaced.held);
+        }
+        let held = self.words.add(number, cut);
+        *place = Some(Slot { id, document, held });
     }
 
     /// Removes a document and frees its number; whether there was one.
@@ -124,15 +134,10 @@ impl Store {
             return false;
         };
         self.free.insert(number);
-        let removed = self.slots[number as usize].take();
-        self.forget_words(removed);
-        true
-    }
-
-    fn forget_words(&mut self, slot: Option<Slot>) {
-        for token in slot.iter().flat_map(|slot| slot.tokens.iter()) {
-            self.words.give_back(token.word);
+        if let Some(removed) = self.slots.get_mut(number as usize).and_then(Option::take) {
+            self.words.remove(number, &removed.held);
         }
+        true
     }
 
     /// How many documents there are.
@@ -164,51 +169,6 @@ impl Store {
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
         (0u32..).zip(&self.slots).filter_map(|(number, slot)| Some((number, slot.as_ref()?)))
     }
-
-    /// How bad it is to be found in this attribute: its place in the list of searchable ones.
-    pub(super) fn weight(&self, attribute: u16) -> u32 {
-        if self.searchable.is_some() { u32::from(attribute) } else { 0 }
-    }
-
-    /// The weight of the last searchable attribute.
-    pub(super) fn greatest_weight(&self) -> u32 {
-        self.searchable.as_ref().map_or(0, |searchable| searchable.len().saturating_sub(1) as u32)
-    }
-}
-
-/// The value at a path of field names joined by dots; a field whose own name holds the dots is found first.
-fn lookup<'a>(document: &'a Document, path: &str) -> Option<&'a Value> {
-    if let Some(value) = document.get(path) {
-        return Some(value);
-    }
-    let (first, rest) = path.split_once('.')?;
-    lookup(document.get(first)?.as_object()?, rest)
-}
-
-/// Appends the words of a value: text, numbers and booleans as their JSON text, arrays and objects element by element.
-fn cut(value: &Value, attribute: u16, words: &mut Vec<(String, u16, u16)>) {
-    let mut positions = Positions::default();
-    walk(value, &mut positions, &mut |word, position| words.push((word, attribute, position)));
-}
-
-fn walk(value: &Value, positions: &mut Positions, emit: &mut impl FnMut(String, u16)) {
-    match value {
-        Value::Null => {}
-        Value::String(text) => positions.walk(text, emit),
-        Value::Bool(_) | Value::Number(_) => positions.walk(&value.to_string(), emit),
-        Value::Array(elements) => {
-            for element in elements {
-                positions.next_element();
-                walk(element, positions, emit);
-            }
-        }
-        Value::Object(fields) => {
-            for field in fields.values() {
-                positions.next_element();
-                walk(field, positions, emit);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -228,7 +188,7 @@ mod tests {
 
     #[test]
     fn new_documents_take_the_lowest_free_number_and_replaced_ones_keep_theirs() {
-        let mut store = Store::new(None);
+        let mut store = Store::new(IndexSettings::default(), None);
         for id in ["a", "b", "c", "d"] {
             put(&mut store, id);
         }
@@ -242,13 +202,25 @@ mod tests {
 
     #[test]
     fn the_words_of_a_removed_or_replaced_document_are_forgotten() {
-        let mut store = Store::new(None);
+        let mut store = Store::new(IndexSettings::default(), None);
         for id in ["alpha", "beta"] {
             put(&mut store, id);
         }
         store.remove(&"alpha".into());
-        assert!(!store.words.holds("alpha") && store.words.holds("beta"));
+        let holds = |store: &Store, word| store.words.vocabulary().holds(word);
+        assert!(!holds(&store, "alpha") && holds(&store, "beta"));
         put(&mut store, "beta");
-        assert!(store.words.holds("beta"));
+        assert!(holds(&store, "beta"));
+    }
+
+    #[test]
+    fn documents_are_derived_anew_when_their_words_change() {
+        let mut store = Store::new(IndexSettings::default(), None);
+        put(&mut store, "alpha");
+        let sortable = IndexSettings { sortable_attributes: vec!["id".into()], ..IndexSettings::default() };
+        assert!(store.rederived(&sortable).is_none());
+        let other = IndexSettings { searchable_attributes: vec!["title".into()], ..IndexSettings::default() };
+        let changed = store.rederived(&other).unwrap();
+        assert!(changed.words.vocabulary().is_empty() && changed.get(&"alpha".into()).is_some());
     }
 }

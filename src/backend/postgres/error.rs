@@ -5,7 +5,6 @@ use crate::{
     filter::FilterError,
     settings::NotAllowed,
     sort::SortError,
-    text::HasPhrase,
 };
 
 /// The error of PostgreSQL while `doing`.
@@ -55,10 +54,6 @@ pub(super) fn of_sort(error: SortError) -> BackendError {
         SortError::Unsupported(_) => unsupported("reading the sort criteria").caused_by(error),
         SortError::Syntax => invalid("reading the sort criteria").caused_by(error),
     }
-}
-
-pub(super) fn of_words(error: HasPhrase) -> BackendError {
-    unsupported("reading the words").caused_by(error)
 }
 
 pub(super) fn not_allowed(error: NotAllowed) -> BackendError {

@@ -12,6 +12,8 @@ use super::{
     PostgresOptions,
     derive::Derivation,
     error::{failed, index_not_found, internal},
+    postings::{Folded, fold, more_than},
+    search::States,
     sql,
 };
 use crate::{
@@ -22,6 +24,10 @@ use crate::{
 
 /// Rows written by one statement.
 const BATCH: usize = 500;
+/// Documents of one fold, of a load.
+const FOLD: i64 = 16_000;
+/// Changes that searches read by the way: below that it is not worth folding them.
+const FEW_CHANGES: i64 = 200;
 
 /// A search index in PostgreSQL. Cloning shares the connections.
 #[derive(Clone)]
@@ -30,6 +36,7 @@ pub struct PostgresIndex {
     options: PostgresOptions,
     /// Made at the first use, when a runtime is there for certain.
     pool: Arc<OnceLock<PgPool>>,
+    states: Arc<States>,
 }
 
 /// A document as the source holds it.
@@ -39,7 +46,8 @@ pub struct VersionedDocument {
     pub id: DocumentId,
     /// Which of its writes this is.
     pub version: Version,
-    /// Its internal number in the source, on which ties hang.
+    /// Its internal number in the source, from 0 to 2^32 - 1, on which ties hang. One that is none, or that another document has, is
+    /// replaced by a number behind all of those.
     pub ordinal: i64,
     /// Its fields.
     pub document: Document,
@@ -56,7 +64,7 @@ pub struct LoadCounts {
 
 impl PostgresIndex {
     pub(super) fn open(options: PostgresOptions, uid: Arc<str>) -> Self {
-        Self { uid, options, pool: Arc::default() }
+        Self { uid, options, pool: Arc::default(), states: Arc::default() }
     }
 
     /// The name of the index.
@@ -85,7 +93,7 @@ impl PostgresIndex {
     /// The settings in force.
     pub async fn settings(&self) -> Result<IndexSettings, BackendError> {
         let mut connection = self.pool().acquire().await.map_err(failed("connecting to read settings"))?;
-        Ok(settings(&mut connection, self.uid()).await?.0)
+        settings(&mut connection, self.uid()).await
     }
 
     /// Puts settings in force. If what rows hold depends on what changed, they are derived again, some at a time;
@@ -93,10 +101,6 @@ impl PostgresIndex {
     /// the values of an attribute would pass every `!=`. Repeating it takes up what an interrupted call has left.
     pub async fn apply_settings(&self, settings: &IndexSettings) -> Result<(), BackendError> {
         let doing = "changing the settings";
-        let ignored = ignored(settings);
-        if !ignored.is_empty() {
-            tracing::warn!(index = self.uid(), settings = ?ignored, "PostgreSQL answers as if these were not set");
-        }
         let mut change = self.begin(doing).await?;
         let (old, generation) = self.locked_settings(&mut change, sql::SETTINGS_FOR_CHANGE).await?;
         let generation = if old.derives_like(settings) { generation } else { generation + 1 };
@@ -106,18 +110,20 @@ impl PostgresIndex {
         let mut after = Some(String::new());
         while let Some(id) = after {
             after = self.derive_next(&id).await?;
+            self.fold_many().await?;
         }
         self.finish_deriving(generation).await
     }
 
     /// Writes documents; of each the newest version wins, whatever the order of writes. An equal version replaces, but
-    /// does not bring back what was deleted.
+    /// does not bring back what was deleted. After many, [`fold_all`](Self::fold_all) makes searches quick.
     pub async fn load(&self, documents: &[VersionedDocument]) -> Result<LoadCounts, BackendError> {
         let mut counts = LoadCounts::default();
         for batch in documents.chunks(BATCH) {
             let LoadCounts { written, stale } = self.load_batch(batch).await?;
             counts.written += written;
             counts.stale += stale;
+            self.fold_many().await?;
         }
         Ok(counts)
     }
@@ -143,6 +149,38 @@ impl PostgresIndex {
         Ok(counts)
     }
 
+    /// Moves what has changed into the postings, some thousand documents at a time, until next to nothing is left. Searches see every
+    /// change at once, but read all that have not been moved: with many they get slow. Does nothing if somebody else is at it.
+    pub async fn fold(&self) -> Result<u64, BackendError> {
+        self.fold_down_to(FEW_CHANGES, false).await
+    }
+
+    /// The same to the last change, after whoever is at it.
+    pub async fn fold_all(&self) -> Result<u64, BackendError> {
+        self.fold_down_to(0, true).await
+    }
+
+    /// The same, once there are many.
+    pub(crate) async fn fold_many(&self) -> Result<u64, BackendError> {
+        self.fold_down_to(FOLD, false).await
+    }
+
+    async fn fold_down_to(&self, few: i64, wait: bool) -> Result<u64, BackendError> {
+        let mut documents = 0;
+        loop {
+            let mut connection = self.pool().acquire().await.map_err(failed("connecting to fold changes"))?;
+            if !more_than(&mut connection, self.uid(), few).await? {
+                return Ok(documents);
+            }
+            drop(connection);
+            let Folded { documents: some, busy } = fold(self.pool(), self.uid(), FOLD, wait).await?;
+            documents += some;
+            if busy || some == 0 {
+                return Ok(documents);
+            }
+        }
+    }
+
     /// How many documents there are.
     pub async fn document_count(&self) -> Result<u64, BackendError> {
         let doing = "counting documents";
@@ -162,6 +200,16 @@ impl PostgresIndex {
         let mut analyze = self.begin(doing).await?;
         sqlx::query(sql::ANALYZE).execute(&mut *analyze).await.map_err(failed(doing))?;
         analyze.commit().await.map_err(failed(doing))
+    }
+
+    /// The same with connections of its own; what searches keep in memory is shared.
+    pub(super) fn isolated_index(&self) -> Self {
+        let isolated = Self::open(self.options.for_isolated(), Arc::clone(&self.uid));
+        Self { states: Arc::clone(&self.states), ..isolated }
+    }
+
+    pub(super) fn states(&self) -> &States {
+        &self.states
     }
 
     pub(super) fn options(&self) -> &PostgresOptions {
@@ -191,7 +239,7 @@ impl PostgresIndex {
             .fetch_all(&mut *write)
             .await
             .map_err(failed(doing))?;
-        let derivation = Derivation::new(&settings);
+        let derivation = Derivation::new(&settings, self.options.segmenter());
         let (mut ids, mut facets, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for (id, body) in rows {
             let document: Document = serde_json::from_str(&body).map_err(|error| internal(doing).caused_by(error))?;
@@ -228,21 +276,14 @@ impl PostgresIndex {
     }
 }
 
-/// The settings that are kept and change no answer.
-fn ignored(settings: &IndexSettings) -> Vec<&'static str> {
-    let synonyms = !settings.synonyms.is_empty();
-    let rules = settings.ranking_rules != IndexSettings::default().ranking_rules;
-    [(synonyms, "synonyms"), (rules, "rankingRules")].into_iter().filter_map(|(is, name)| is.then_some(name)).collect()
-}
-
-/// The settings of any index of the schema, and whether every row has been derived under them.
-pub(super) async fn settings(connection: &mut PgConnection, uid: &str) -> Result<(IndexSettings, bool), BackendError> {
-    let row: Option<(Json<IndexSettings>, bool)> = sqlx::query_as(sql::SETTINGS)
+/// The settings of any index of the schema.
+async fn settings(connection: &mut PgConnection, uid: &str) -> Result<IndexSettings, BackendError> {
+    let settings: Option<Json<IndexSettings>> = sqlx::query_scalar(sql::SETTINGS)
         .bind(uid)
         .fetch_optional(connection)
         .await
         .map_err(failed("reading the settings"))?;
-    row.map(|(settings, derived)| (settings.0, derived)).ok_or_else(|| index_not_found(uid))
+    settings.map(|settings| settings.0).ok_or_else(|| index_not_found(uid))
 }
 
 impl LoadCounts {
@@ -255,22 +296,5 @@ impl LoadCounts {
 impl fmt::Debug for PostgresIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresIndex").field("uid", &self.uid).field("options", &self.options).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn settings_without_effect_are_named() {
-        let ignored = |settings| ignored(&serde_json::from_value(settings).unwrap());
-        assert!(ignored(json!({"stopWords": ["the"]})).is_empty());
-        assert_eq!(
-            ignored(json!({"synonyms": {"a": ["b"]}, "rankingRules": ["year:desc"]})),
-            ["synonyms", "rankingRules"]
-        );
     }
 }

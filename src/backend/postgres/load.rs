@@ -1,6 +1,9 @@
 //! Loading: many documents by one statement, in a transaction that may hold more than them.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use sqlx::{PgTransaction, types::Json};
 
@@ -15,6 +18,7 @@ use crate::{
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
     settings::IndexSettings,
+    tokens::Segmenter,
 };
 
 /// What rows are derived under, as it stood when it was read.
@@ -22,6 +26,7 @@ use crate::{
 pub(crate) struct LoadSettings {
     settings: IndexSettings,
     generation: i64,
+    segmenter: Arc<dyn Segmenter>,
 }
 
 /// One row as it is to stand.
@@ -45,7 +50,7 @@ pub(crate) struct LoadColumns {
     ordinals: Vec<Ordinal>,
     bodies: Vec<Option<String>>,
     facets: Vec<Json<serde_json::Value>>,
-    words: Vec<String>,
+    words: Vec<Vec<u8>>,
     bytes: usize,
     /// How many ordinals are drawn.
     drawn: usize,
@@ -79,6 +84,8 @@ pub(crate) enum LoadFailure {
     Lasting(BackendError),
 }
 
+/// The numbers that a source gives; those from here on are drawn.
+const SOURCE_ORDINALS: std::ops::Range<i64> = 0..1 << 32;
 /// Rows that are made ready at once, without letting others have their turn.
 const SLICE: usize = 64;
 
@@ -86,7 +93,7 @@ impl LoadSettings {
     /// Makes rows ready. Of several of one id the newest counts, and of equal versions the last. Takes its turns, so that what else
     /// the task does goes on meanwhile.
     pub(crate) async fn derive(&self, rows: &[LoadRow<'_>]) -> Result<LoadColumns, BackendError> {
-        let derivation = Derivation::new(&self.settings);
+        let derivation = Derivation::new(&self.settings, &self.segmenter);
         let rows_that_count = newest(rows);
         let older = (rows.len() - rows_that_count.len()) as u64;
         let mut columns = LoadColumns { generation: self.generation, older, ..LoadColumns::default() };
@@ -121,9 +128,13 @@ fn newest(rows: &[LoadRow<'_>]) -> Vec<usize> {
 impl LoadColumns {
     /// Where the numbers of these rows come from, which are in the order they were given.
     fn number(&mut self, rows: &[LoadRow<'_>], places: &[usize]) -> Vec<Ordinal> {
+        let mut given = HashSet::new();
         let number = |place: &usize| match rows[*place] {
-            LoadRow { ordinal: Some(ordinal), .. } => Ordinal::Given(ordinal),
             LoadRow { document: None, .. } => Ordinal::None,
+            // No two documents have one number.
+            LoadRow { ordinal: Some(ordinal), .. } if SOURCE_ORDINALS.contains(&ordinal) && given.insert(ordinal) => {
+                Ordinal::Given(ordinal)
+            }
             LoadRow { .. } => {
                 self.drawn += 1;
                 Ordinal::Drawn(self.drawn - 1)
@@ -225,7 +236,7 @@ impl PostgresIndex {
     pub(crate) async fn load_settings(&self) -> Result<LoadSettings, BackendError> {
         let mut connection = self.pool().acquire().await.map_err(failed("connecting to read settings"))?;
         let (settings, generation) = self.locked_settings(&mut connection, sql::SETTINGS_AND_GENERATION).await?;
-        Ok(LoadSettings { settings, generation })
+        Ok(LoadSettings { settings, generation, segmenter: Arc::clone(self.options().segmenter()) })
     }
 
     /// A transaction for a load.
@@ -315,7 +326,11 @@ mod tests {
 
     #[tokio::test]
     async fn of_one_id_the_newest_row_counts_and_of_equals_the_last() {
-        let settings = LoadSettings { settings: IndexSettings::default(), generation: 3 };
+        let settings = LoadSettings {
+            settings: IndexSettings::default(),
+            generation: 3,
+            segmenter: Arc::new(crate::tokens::Bigrams),
+        };
         let documents = ["a1", "b", "a2", "a3", "a4"].map(|t| json!({ "t": t }).as_object().cloned().unwrap());
         let (a, b) = (DocumentId::from("a"), DocumentId::from("b"));
         let row = |id, version, place: usize| LoadRow {

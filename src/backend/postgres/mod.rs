@@ -1,9 +1,10 @@
 //! The PostgreSQL side: an index as Meilisearch users know it, in tables of this crate (`migrations/`).
 //!
-//! A query is answered from one snapshot. All its words are asked for first, with a prefix on the last; while hits are
-//! missing, words are dropped from the end, rung by rung. Inside a rung the order is: the sum over the words of the
-//! place of the best attribute that holds the word, the sort criteria of the request, the source's internal number, the
-//! id. Attributes from the fourth on count alike, since a `tsvector` has four weights.
+//! A query is answered from one snapshot, and as Meilisearch would answer it: PostgreSQL keeps, for each word, the documents that
+//! hold it, with the places; [`crate::ranking`] puts them in order, rule by rule. Ties are decided by the source's internal number.
+//!
+//! What is written is searched at once. It is noted beside the postings, and folded into them by [`PostgresIndex::fold`], by a backfill,
+//! or by the worker of a [`Migration`](crate::migration::Migration).
 //!
 //! Filters become SQL in which every attribute and value is a bound parameter.
 //!
@@ -16,10 +17,13 @@ mod index;
 mod list;
 mod load;
 mod options;
+mod postings;
 mod search;
 #[cfg(feature = "meili")]
 mod search_indexes;
 mod sql;
+mod upkeep;
+mod words;
 mod writer;
 
 pub(crate) use derive::storable;

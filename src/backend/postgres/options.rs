@@ -9,7 +9,10 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::{PostgresIndex, PostgresWriter};
-use crate::error::{BackendError, BackendErrorKind, Side};
+use crate::{
+    error::{BackendError, BackendErrorKind, Side},
+    tokens::{Bigrams, Segmenter},
+};
 
 /// Where the database is and how much of it may be used. Nothing connects before the first query.
 #[derive(Clone)]
@@ -21,6 +24,7 @@ pub struct PostgresOptions {
     writes: PoolSize,
     read_only: bool,
     application_name: Arc<str>,
+    segmenter: Arc<dyn Segmenter>,
 }
 
 /// The size and patience of a connection pool.
@@ -58,6 +62,7 @@ impl PostgresOptions {
             writes: PoolSize { max_connections: 8, acquire_timeout: seconds(5), statement_timeout: seconds(30) },
             read_only: false,
             application_name: "crossfade".into(),
+            segmenter: Arc::new(Bigrams),
         })
     }
 
@@ -99,6 +104,17 @@ impl PostgresOptions {
         self
     }
 
+    /// What cuts Chinese and Japanese, [`Bigrams`] unless another is given: with a dictionary ([`Ipadic`](crate::tokens::Ipadic)) rankings are those of
+    /// a source that cuts with it. Everything that writes or searches an index must cut alike.
+    pub fn with_segmenter(mut self, segmenter: Arc<dyn Segmenter>) -> Self {
+        self.segmenter = segmenter;
+        self
+    }
+
+    pub(super) fn segmenter(&self) -> &Arc<dyn Segmenter> {
+        &self.segmenter
+    }
+
     /// A writer to the indexes of the schema, with connections of its own: writes never wait for reads, nor reads for
     /// writes.
     pub fn writer(self) -> PostgresWriter {
@@ -113,6 +129,11 @@ impl PostgresOptions {
     /// The same with the isolated pool as the shared one.
     pub(super) fn for_isolated(&self) -> Self {
         Self { shared: self.isolated, ..self.clone() }
+    }
+
+    /// The same with one connection, for what is done in the background.
+    pub(super) fn for_upkeep(&self) -> Self {
+        Self { shared: PoolSize { max_connections: 1, ..self.writes }, ..self.clone() }
     }
 
     /// A new pool. Runs nothing before its first use, but must be called inside a runtime.

@@ -1,9 +1,12 @@
 //! Which database, and which schema in it.
 
+use std::{path::PathBuf, sync::Arc};
+
 use clap::Args;
 use crossfade::{
     backend::postgres::PostgresOptions,
     store::{DEFAULT_SCHEMA, Store},
+    tokens::Ipadic,
 };
 
 use crate::failure::Failure;
@@ -16,6 +19,9 @@ pub(crate) struct Database {
     /// The schema of the control tables.
     #[arg(long, global = true, default_value = DEFAULT_SCHEMA, value_name = "NAME")]
     schema: String,
+    /// The folder of MeCab's IPADIC, to cut Japanese with; the service must use the same. Without it Japanese is cut by pairs of characters.
+    #[arg(long, global = true, env = "CROSSFADE_IPADIC", value_name = "FOLDER")]
+    ipadic: Option<PathBuf>,
 }
 
 impl Database {
@@ -30,7 +36,15 @@ impl Database {
     /// The same database as a side.
     pub(crate) fn postgres(&self) -> Result<PostgresOptions, Failure> {
         let url = self.url().ok_or(Failure::NoDatabase)?;
-        Ok(PostgresOptions::new(url)?.schema(self.schema()))
+        self.with_dictionary(PostgresOptions::new(url)?.schema(self.schema()))
+    }
+
+    /// The same side, cutting Japanese as the options say.
+    pub(crate) fn with_dictionary(&self, postgres: PostgresOptions) -> Result<PostgresOptions, Failure> {
+        match &self.ipadic {
+            None => Ok(postgres),
+            Some(folder) => Ok(postgres.with_segmenter(Arc::new(Ipadic::load(folder)?))),
+        }
     }
 
     pub(crate) async fn connect(&self) -> Result<Store, Failure> {

@@ -9,9 +9,11 @@ use crossfade::{
     },
     drift::DriftError,
     error::{BackendError, BackendErrorKind},
+    eval::EvalError,
     journal::{JournalError, JournalErrorKind},
     outbox::OutboxError,
     store::StoreError,
+    tokens::DictionaryError,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,8 @@ pub(crate) enum Failure {
     Journal(#[from] JournalError),
     #[error("no Meilisearch: set MEILI_URL, or give --meili-url")]
     NoMeili,
+    #[error("the Japanese dictionary cannot be read: {0}")]
+    Dictionary(#[from] DictionaryError),
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error(transparent)]
@@ -69,6 +73,14 @@ pub(crate) enum Failure {
     NoOutboxName(String),
     #[error("there is no process `{0}`; `crossfade replicas list` shows those there are")]
     NoSuchReplica(String),
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    #[error("--schema names a schema that is already loaded: give --reuse as well, or leave it out")]
+    SchemaWithoutReuse,
+    #[error("the overall overlap@10 is {overlap:.4}, and --min-overlap is {least}")]
+    Overlap { overlap: f64, least: f64 },
+    #[error("asked to stop; what was made for the measurement was taken away")]
+    Interrupted,
     #[error("the file {} cannot be read: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] io::Error),
     #[error("the output cannot be written: {0}")]
@@ -85,7 +97,7 @@ impl Failure {
             Self::Store(StoreError::Unreachable { .. }) => 4,
             Self::Journal(error) if error.kind() == JournalErrorKind::Unavailable => 4,
             Self::InUse => 4,
-            Self::NoMeili => 2,
+            Self::NoMeili | Self::Dictionary(_) => 2,
             Self::Drift(DriftError::NotDual { .. }) => 3,
             Self::Drift(error) if error.is_outage() => 4,
             Self::Backend(error) if error.kind() == BackendErrorKind::Unavailable => 4,
@@ -102,6 +114,11 @@ impl Failure {
             Self::Source(error) if error.kind() == SourceErrorKind::Unavailable => 4,
             Self::Backfill(_) | Self::Source(_) | Self::Outbox(_) | Self::Cancelled | Self::RowsFailedAgain(_) => 1,
             Self::ForeignJob(_) | Self::NoSuchReplica(_) => 1,
+            Self::SchemaWithoutReuse | Self::Eval(EvalError::File { .. }) => 2,
+            Self::Eval(EvalError::Store(StoreError::InvalidUrl)) => 2,
+            Self::Eval(EvalError::Store(StoreError::Unreachable { .. })) => 4,
+            Self::Eval(EvalError::Backend(error)) if error.kind() == BackendErrorKind::Unavailable => 4,
+            Self::Eval(_) | Self::Overlap { .. } | Self::Interrupted => 1,
             Self::Store(_) | Self::Journal(_) | Self::NoSuchLetter(_) | Self::Output(_) => 1,
         })
     }

@@ -3,6 +3,7 @@
 mod backfill;
 mod database;
 mod drift;
+mod eval;
 mod failure;
 mod flags;
 mod journal;
@@ -36,6 +37,7 @@ Examples:
   crossfade journal status --journal /var/lib/search/journal.db
   crossfade backfill start --index posts
   crossfade drift check --index posts
+  crossfade eval --docs posts.jsonl.gz --queries queries.tsv --meili http://meili.internal:7700
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database or the journal
 cannot be reached or is in use"
@@ -63,6 +65,8 @@ enum Command {
     Replicas(replicas::Replicas),
     /// Compare the documents of both sides, and repair what differs.
     Drift(drift::Drift),
+    /// Measure how nearly PostgreSQL answers as Meilisearch does, on a corpus and queries of your own.
+    Eval(Box<eval::Eval>),
 }
 
 fn main() -> ExitCode {
@@ -100,5 +104,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backfill(backfill) => Box::pin(backfill::run(database, *backfill)).await,
         Command::Replicas(replicas) => replicas::run(&database.connect().await?, replicas).await,
         Command::Drift(drift) => Box::pin(drift::run(database, drift)).await,
+        Command::Eval(eval) => Box::pin(eval::run(database, *eval)).await,
     }
 }

@@ -10,7 +10,7 @@ mod meili;
 mod place;
 mod writes;
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use axum::body::{Body, Bytes};
 use futures_util::{FutureExt, future::BoxFuture, future::Either};
@@ -59,6 +59,12 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// The body of an error response.
     fn error(&self, status: StatusCode, message: &str) -> Value;
+
+    /// The same of a response that refuses the query itself, where there is more to say. `None` (the default): there is not.
+    fn refusal(&self, failure: &BackendError) -> Option<Value> {
+        let _ = failure;
+        None
+    }
 }
 
 /// What is kept of a request: nothing is parsed, and the body is shared, not copied.
@@ -225,9 +231,16 @@ impl<P: Protocol, E> Refuse<Response<Body>, E> for HttpCodec<P> {
         } else {
             tracing::debug!(error = %failure, "search refused");
         }
+        if let Some(refusal) = (status == StatusCode::BAD_REQUEST).then(|| self.protocol.refusal(&failure)).flatten() {
+            return Ok(json(status, &refusal));
+        }
         let kind = failure.kind().as_str();
-        let message = match status {
-            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => format!("search refused ({kind})"),
+        let cause = failure.source().and_then(|cause| cause.downcast_ref());
+        let message = match (status, cause) {
+            (StatusCode::BAD_REQUEST, Some(CodecError::Unsupported(what))) => {
+                format!("search refused ({kind}): `{what}`")
+            }
+            (StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN, _) => format!("search refused ({kind})"),
             _ => format!("search is not available ({kind})"),
         };
         Ok(json(status, &self.protocol.error(status, &message)))

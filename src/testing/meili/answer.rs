@@ -12,7 +12,7 @@ use super::{
     state::{Data, Index, Recording, Shared},
 };
 use crate::{
-    backend::memory::{Ranking, retrieve},
+    backend::memory::{Found, Query, retrieve},
     document::Document,
     search::Page,
 };
@@ -30,7 +30,7 @@ pub(super) async fn answer(shared: Arc<Shared>, uid: String, question: Question)
         shared.count_recorded_answer();
         return Ok(show(&question, slice, started.elapsed()));
     }
-    // Ranking looks at every document: not on a thread that serves other requests.
+    // Ranking takes its time: not on a thread that serves other requests.
     let ranked = tokio::task::spawn_blocking(move || {
         let slice = rank(&shared.read(), &uid, &question)?;
         Ok(show(&question, slice, started.elapsed()))
@@ -70,13 +70,13 @@ fn rank(data: &Data, uid: &str, question: &Question) -> Result<Slice, ApiError> 
     }
     check_sort(&question.sort, &index.settings.sortable(), "invalid_search_sort")
         .map_err(|error| error.prefixed(&prefix))?;
-    let ranking = Ranking { text: &question.text, matching: question.matching, sort: &question.sort };
+    index.settings.check_search(&question.sort).map_err(|error| error.prefixed(&prefix))?;
+    let Question { text, matching, sort, page, .. } = question;
+    let query = Query { text, matching: *matching, sort, page: *page };
     let passes = |document: &Document| question.filter.as_ref().is_none_or(|filter| filter.matches(document));
-    let ranked = index.store.rank(&ranking, passes);
+    let Found { ranked, total } = index.store.search(&query, passes);
     let shown = fields(index, question);
-    let reachable = ranked.iter().take(index.settings.max_total_hits());
-    let slice = reachable.skip(question.page.offset()).take(question.page.limit());
-    let hits = slice.filter_map(|ranked| {
+    let hits = ranked.iter().filter_map(|ranked| {
         let (_, document) = index.store.at(ranked.number)?;
         let mut hit = retrieve(document, shown.as_deref());
         if question.show_score {
@@ -84,7 +84,7 @@ fn rank(data: &Data, uid: &str, question: &Question) -> Result<Slice, ApiError> 
         }
         Some(Value::Object(hit))
     });
-    Ok(Slice { hits: hits.collect(), total: ranked.len() })
+    Ok(Slice { hits: hits.collect(), total })
 }
 
 /// The fields shown: those asked for, as far as the index displays them.

@@ -40,26 +40,21 @@ fn create(data: &mut Data, uid: &str, primary_key: Option<String>) -> Result<usi
 }
 
 fn settings(shared: &Shared, uid: &str, patch: &Map<String, Value>) -> Result<usize, ApiError> {
-    let (settings, store) = {
+    let (settings, rederived) = {
         let data = shared.read();
         let index = data.indexes.get(uid);
         let mut settings = index.map(|index| index.settings.clone()).unwrap_or_default();
-        let before = settings.searchable();
         settings.merge(patch);
-        let after = settings.searchable();
-        let store = match index {
-            Some(_) if before == after => None,
-            Some(index) => Some(index.store.with_searchable(after.as_deref())),
-            None => Some(Store::new(after.as_deref())),
-        };
-        (settings, store)
+        let rederived = index.and_then(|index| index.store.rederived(&settings.typed()));
+        (settings, rederived)
     };
     let mut data = shared.write();
     let index = data.indexes.entry(uid.to_owned()).or_insert_with(|| Index::new(None));
-    index.settings = settings;
-    if let Some(store) = store {
-        index.store = store;
+    match rederived {
+        Some(store) => index.store = store,
+        None => index.store.set_settings(settings.typed()),
     }
+    index.settings = settings;
     index.updated_at = Timestamp::now();
     Ok(0)
 }

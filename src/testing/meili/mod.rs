@@ -7,7 +7,7 @@
 //! Searches are answered by [`memory::Store`](crate::backend::memory), which says what of the ranking is not imitated, or
 //! with what a real server answered once ([`MeiliDouble::record`]). What the double knows of but does not do (highlights,
 //! facets, vectors, federation, CSV and so on) is refused with status 501 and code `not_imitated`, never passed over.
-//! Setting values are hardly checked, sizes in stats are made up, and the texts of filter syntax errors differ.
+//! Of setting values only the types are checked, sizes in stats are made up, and the texts of filter syntax errors differ.
 
 mod answer;
 mod apply;

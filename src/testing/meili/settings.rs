@@ -6,6 +6,7 @@ use super::{
     error::ApiError,
     fields::{describe, listed},
 };
+use crate::{settings::IndexSettings, sort::SortCriterion};
 
 /// All settings of one index.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ const KNOWN: [&str; 22] = [
     "chat",
 ];
 
-/// Settings that are lists of text, and the code of the error when they are not. Others are kept and shown unchecked.
+/// Settings that are lists of text, and the code of the error when they are not.
 const LISTS: [(&str, &str); 5] = [
     ("displayedAttributes", "invalid_settings_displayed_attributes"),
     ("searchableAttributes", "invalid_settings_searchable_attributes"),
@@ -104,18 +105,20 @@ impl Settings {
                 }
             }
         }
-        Ok(())
+        patch.iter().try_for_each(|(name, value)| check_one(name, value))
     }
 
     /// Takes a change over: `null` is back to the default, objects are changed field by field.
     pub(super) fn merge(&mut self, patch: &Map<String, Value>) {
-        let defaults = Self::default();
+        let Self(defaults) = Self::default();
         for (name, value) in patch {
             match (value, self.0.get_mut(name)) {
-                (Value::Null, Some(present)) => *present = defaults.0.get(name).cloned().unwrap_or_default(),
-                (Value::Object(fields), Some(Value::Object(present))) if name != "synonyms" => overlay(present, fields),
+                (Value::Object(fields), Some(Value::Object(present))) if name != "synonyms" => {
+                    overlay(present, fields, defaults.get(name));
+                }
                 _ => {
-                    self.0.insert(name.clone(), value.clone());
+                    let default = || defaults.get(name).cloned().unwrap_or_default();
+                    self.0.insert(name.clone(), if value.is_null() { default() } else { value.clone() });
                 }
             }
         }
@@ -126,10 +129,23 @@ impl Settings {
         &self.0
     }
 
-    /// The attributes searched, best first; `None` is all.
-    pub(super) fn searchable(&self) -> Option<Vec<String>> {
-        let names = self.list("searchableAttributes");
-        (!names.iter().any(|name| name == "*")).then_some(names)
+    /// What of them decides answers.
+    pub(super) fn typed(&self) -> IndexSettings {
+        // What has been taken over can be read: see `check`.
+        serde_json::from_value(Value::Object(self.0.clone())).unwrap_or_default()
+    }
+
+    /// Refuses a search that the settings do not allow, or that the double does not imitate under them.
+    pub(super) fn check_search(&self, sort: &[SortCriterion]) -> Result<(), ApiError> {
+        if !sort.is_empty() && !self.list("rankingRules").iter().any(|rule| rule == "sort") {
+            let message = "You must specify where `sort` is listed in the rankingRules setting to use the sort \
+                parameter at search time.";
+            return Err(ApiError::bad_request("invalid_search_sort", message));
+        }
+        match self.0.get("distinctAttribute") {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => Err(ApiError::not_imitated("distinctAttribute")),
+        }
     }
 
     /// The fields that answers may show; `None` is all.
@@ -148,27 +164,46 @@ impl Settings {
         sorted(self.list("sortableAttributes"))
     }
 
-    /// The most hits that can be reached by paging.
-    pub(super) fn max_total_hits(&self) -> usize {
-        let hits = self.0.get("pagination").and_then(|pagination| pagination.get("maxTotalHits"));
-        hits.and_then(Value::as_u64).unwrap_or(1000) as usize
-    }
-
     fn list(&self, name: &str) -> Vec<String> {
         let values = self.0.get(name).and_then(Value::as_array).into_iter().flatten();
         values.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 }
 
-fn overlay(present: &mut Map<String, Value>, fields: &Map<String, Value>) {
+/// Changes an object field by field; `null` is back to the default.
+fn overlay(present: &mut Map<String, Value>, fields: &Map<String, Value>, defaults: Option<&Value>) {
     for (name, value) in fields {
+        let default = defaults.and_then(|defaults| defaults.get(name));
         match (value, present.get_mut(name)) {
-            (Value::Object(fields), Some(Value::Object(present))) => overlay(present, fields),
+            (Value::Object(fields), Some(Value::Object(present))) => overlay(present, fields, default),
+            (Value::Null, _) => match default {
+                Some(default) => {
+                    present.insert(name.clone(), default.clone());
+                }
+                None => {
+                    present.remove(name);
+                }
+            },
             _ => {
                 present.insert(name.clone(), value.clone());
             }
         }
     }
+}
+
+/// Whether a setting has its type.
+fn check_one(name: &str, value: &Value) -> Result<(), ApiError> {
+    let mut read = Settings::default();
+    read.merge(&Map::from_iter([(name.to_owned(), value.clone())]));
+    let Err(error) = serde_json::from_value::<IndexSettings>(Value::Object(read.0)) else { return Ok(()) };
+    let mut code = "invalid_settings_".to_owned();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            code.push('_');
+        }
+        code.push(letter.to_ascii_lowercase());
+    }
+    Err(ApiError::bad_request(code, format!("Invalid value at `.{name}`: {error}")))
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

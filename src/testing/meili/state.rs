@@ -151,7 +151,9 @@ impl Data {
 impl Index {
     pub(super) fn new(primary_key: Option<String>) -> Self {
         let now = Timestamp::now();
-        Self { primary_key, settings: Settings::default(), store: Store::new(None), created_at: now, updated_at: now }
+        let settings = Settings::default();
+        let store = Store::new(settings.typed(), None);
+        Self { primary_key, settings, store, created_at: now, updated_at: now }
     }
 
     /// What `GET /indexes` shows.

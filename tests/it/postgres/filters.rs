@@ -189,12 +189,13 @@ async fn words_and_values_are_found_through_the_indexes() {
         .map(|n| json!({"id": n, "title": format!("film number{n}"), "genre": format!("g{}", n % 500)}))
         .collect();
     let index = ground.index(json!({"filterableAttributes": ["genre"]}), &documents).await;
+    index.fold_all().await.unwrap();
     index.analyze().await.unwrap();
     let mut psql = ground.psql().await;
     let filter = |text| SearchQuery { filter: expression(text), ..SearchQuery::default() };
     for (query, used) in [
-        (SearchQuery::new("number77 "), "search_documents_words"),
-        (SearchQuery::new("film number77"), "search_documents_words"),
+        (SearchQuery::new("number77 "), "search_postings_pkey"),
+        (SearchQuery::new("film number77"), "search_postings_pkey"),
         (filter("genre = g3"), "search_documents_facets"),
         (filter("genre IN [g3, 7] AND genre != g4"), "search_documents_facets"),
     ] {

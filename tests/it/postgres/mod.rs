@@ -1,9 +1,14 @@
 //! The PostgreSQL side on a real server.
 
 mod documents;
+mod exchanges;
+mod extras;
+mod facets;
 mod failures;
 mod filters;
+mod memory;
 mod oracle;
+mod postings;
 mod search;
 mod writes;
 

@@ -32,6 +32,7 @@ use crate::{
     error::BackendError,
     search::FilterInput,
     settings::IndexSettings,
+    tokens::Segmenter,
 };
 
 /// Writes to the indexes of a schema. Made by [`PostgresOptions::writer`]; cloning shares the connections.
@@ -60,6 +61,7 @@ struct Held<'a> {
     generation: i64,
     /// Whether all rows have been derived under the settings.
     derived: bool,
+    segmenter: Arc<dyn Segmenter>,
 }
 
 impl PostgresWriter {
@@ -90,17 +92,22 @@ impl PostgresWriter {
     }
 
     async fn begin<'a>(&self, index: &'a str, doing: &'static str) -> Result<Held<'a>, Failure> {
-        Held::new(self.pool().begin().await.map_err(failed(doing))?, index).await
+        Held::new(self.pool().begin().await.map_err(failed(doing))?, index, Arc::clone(self.options.segmenter())).await
     }
 
     /// A transaction for what takes its time.
     async fn begin_unhurried<'a>(&self, index: &'a str, doing: &'static str) -> Result<Held<'a>, Failure> {
-        Held::new(self.pool().begin_with(BEGIN_UNHURRIED).await.map_err(failed(doing))?, index).await
+        let transaction = self.pool().begin_with(BEGIN_UNHURRIED).await.map_err(failed(doing))?;
+        Held::new(transaction, index, Arc::clone(self.options.segmenter())).await
     }
 }
 
 impl<'a> Held<'a> {
-    async fn new(mut transaction: PgTransaction<'static>, index: &'a str) -> Result<Self, Failure> {
+    async fn new(
+        mut transaction: PgTransaction<'static>,
+        index: &'a str,
+        segmenter: Arc<dyn Segmenter>,
+    ) -> Result<Self, Failure> {
         check_index(index)?;
         let row: Option<(Json<IndexSettings>, i64, bool)> = sqlx::query_as(sql::SETTINGS)
             .bind(index)
@@ -108,7 +115,7 @@ impl<'a> Held<'a> {
             .await
             .map_err(failed("reading the settings"))?;
         let (settings, generation, derived) = row.ok_or_else(|| index_not_found(index))?;
-        Ok(Self { transaction, index, settings: settings.0, generation, derived })
+        Ok(Self { transaction, index, settings: settings.0, generation, derived, segmenter })
     }
 
     fn connection(&mut self) -> &mut PgConnection {
@@ -124,7 +131,7 @@ impl<'a> Held<'a> {
         rows: Vec<Row<'_>>,
         doing: &'static str,
     ) -> Result<HashMap<String, bool>, Failure> {
-        let derivation = Derivation::new(&self.settings);
+        let derivation = Derivation::new(&self.settings, &self.segmenter);
         let mut statements = Statements::new(rows);
         let mut written = HashMap::new();
         while let Some(columns) = statements.next(&derivation)? {

@@ -40,7 +40,7 @@ pub(super) struct Columns<'a> {
     versions: Vec<i64>,
     bodies: Vec<Option<String>>,
     facets: Vec<Json<serde_json::Value>>,
-    words: Vec<String>,
+    words: Vec<Vec<u8>>,
     ages: Vec<Option<f64>>,
 }
 
@@ -145,14 +145,20 @@ fn body(row: &Row<'_>) -> Result<Option<String>, BackendError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
-    use crate::settings::IndexSettings;
+    use crate::{
+        settings::IndexSettings,
+        tokens::{Bigrams, Segmenter},
+    };
 
     fn cut<'a>(rows: Vec<Row<'a>>) -> Vec<Vec<&'a str>> {
         let settings: IndexSettings = serde_json::from_value(json!({"searchableAttributes": []})).unwrap();
-        let derivation = Derivation::new(&settings);
+        let segmenter: Arc<dyn Segmenter> = Arc::new(Bigrams);
+        let derivation = Derivation::new(&settings, &segmenter);
         let mut statements = Statements::new(rows);
         std::iter::from_fn(|| statements.next(&derivation).unwrap()).map(|columns| columns.ids).collect()
     }

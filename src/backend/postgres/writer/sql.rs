@@ -29,13 +29,13 @@ macro_rules! rows {
         concat!(
             "INSERT INTO search_documents AS d (index_uid, id, version, deleted, ordinal, generation, body, facets, words,
                 writer, written_at, authority, began, contended)
-            SELECT $1, u.id, u.version, u.body IS NULL, u.ordinal, $2, u.body::json, u.facets, u.words::tsvector,
+            SELECT $1, u.id, u.version, u.body IS NULL, u.ordinal, $2, u.body::json, u.facets, u.words,
                 $3, clock_timestamp(), $4, u.began, COALESCE(s.swept_at > u.began, FALSE)
             FROM (
                 SELECT v.*, CASE WHEN v.body IS NULL THEN 0 ELSE nextval('search_ordinals') END AS ordinal,
                     CASE WHEN v.age IS NULL THEN '-infinity'
                         ELSE clock_timestamp() - make_interval(secs => v.age + $5) END AS began
-                FROM unnest($6::text[], $7::bigint[], $8::text[], $9::jsonb[], $10::text[], $11::float8[])
+                FROM unnest($6::text[], $7::bigint[], $8::text[], $9::jsonb[], $10::bytea[], $11::float8[])
                     AS v (id, version, body, facets, words, age)
             ) u LEFT JOIN search_sweeps s ON s.index_uid = $1
             ORDER BY u.id COLLATE \"C\" ",

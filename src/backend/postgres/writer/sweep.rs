@@ -9,7 +9,8 @@ use crate::{
     backend::{
         postgres::{
             error::{index_not_found, not_allowed, of_filter, unsupported},
-            sql::{BEGIN_UNHURRIED, is_too_large},
+            search::is_too_large,
+            sql::BEGIN_UNHURRIED,
         },
         write::{Swept, WrittenBy},
     },

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, App, JSON, Parameters, accept, check_payload, content_type, json_body};
 use crate::{
-    backend::memory::{Ranking, retrieve},
+    backend::memory::retrieve,
     document::{Document, DocumentId},
     filter::{Filter, facets},
     sort::SortCriterion,
@@ -201,8 +201,8 @@ impl Listing {
             _ => {
                 let passes =
                     |document: &Document| self.filter.as_ref().is_none_or(|(filter, _)| filter.matches(document));
-                let ranked = index.store.rank(&Ranking { sort: &self.sort, ..Ranking::default() }, passes);
-                let documents = ranked.iter().filter_map(|ranked| index.store.at(ranked.number));
+                let numbers = index.store.list(&self.sort, passes);
+                let documents = numbers.into_iter().filter_map(|number| index.store.at(number));
                 let wanted = documents.filter(|(id, _)| self.ids.as_ref().is_none_or(|ids| ids.contains(id)));
                 wanted.map(|(_, document)| &**document).collect()
             }

@@ -1,0 +1,12 @@
+//! Postings: for each word the documents that hold it, in blocks.
+//!
+//! Who writes a document notes the change, and that is all it costs. Searches read what was noted beside the blocks. A
+//! [fold](fold) moves it into them, some hundred documents at a time; one at a time does so for an index, and nobody waits for it.
+
+mod block;
+mod changes;
+mod fold;
+mod sql;
+
+pub(super) use block::each as each_entry;
+pub(super) use fold::{Folded, changed_indexes, fold, more_than};

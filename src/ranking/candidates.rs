@@ -1,0 +1,168 @@
+//! The documents a query may find, each with what it satisfies of every interpretation.
+
+use std::collections::HashMap;
+
+use super::{
+    fetched::Fetched,
+    graph::QueryGraph,
+    paths::{Key, Pattern, Rungs},
+    scope::Scope,
+    sources::{Hits, Source, deciding, hits, sources, union},
+    stage::{Spot, Stage},
+};
+use crate::search::MatchingStrategy;
+
+/// The documents a query may find.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    /// Their numbers, ascending.
+    pub(super) documents: Vec<u64>,
+    /// By document: its pattern, or [`NOT_FOUND`].
+    pattern_of: Vec<u32>,
+    pub(super) patterns: Vec<Pattern>,
+    /// By node: what it finds among the documents.
+    nodes: Vec<Vec<Finding>>,
+    /// The terms that are kept, rung by rung.
+    pub(super) rungs: Rungs,
+}
+
+/// What a form of a node finds among the candidates.
+#[derive(Debug)]
+struct Finding {
+    level: u8,
+    forward_only: bool,
+    own: bool,
+    hits: Hits,
+}
+
+const NOT_FOUND: u32 = u32::MAX;
+
+impl Candidates {
+    /// Finds them. `passes` says which documents the request is about.
+    pub(super) fn new(
+        graph: &QueryGraph,
+        fetched: &Fetched,
+        scope: &Scope,
+        matching: MatchingStrategy,
+        bound: bool,
+        passes: impl Fn(u64) -> bool,
+    ) -> Self {
+        let sources: Vec<Vec<Source>> =
+            (0..graph.nodes.len()).map(|node| sources(graph, node, fetched, scope)).collect();
+        let documents = union(&sources, &deciding(graph, matching, &sources, fetched), fetched);
+        let finding = |source: Source| {
+            let hits = hits(&source.entries, &documents, fetched);
+            let Source { level, forward_only, own, .. } = source;
+            Finding { level, forward_only, own, hits }
+        };
+        let nodes: Vec<Vec<Finding>> =
+            sources.into_iter().map(|sources| sources.into_iter().map(finding).collect()).collect();
+        let keys = keys(&nodes, documents.len());
+        // Frequencies are those of the whole index: before the documents that are not asked for are left out.
+        let frequencies = frequencies(graph, matching, &keys);
+        let rungs = Rungs::new(graph, matching, |term| frequencies.get(term).copied().unwrap_or(0));
+        let without = fetched.without(graph);
+        let mut patterns = Vec::new();
+        let mut known: HashMap<Key, u32> = HashMap::new();
+        let mut last: Option<(Key, u32)> = None;
+        let mut pattern_of = |(document, key): (&u64, Key)| {
+            if !passes(*document) || without.binary_search(document).is_ok() {
+                return NOT_FOUND;
+            }
+            // Most documents are like the one before.
+            let pattern = match last {
+                Some((same, pattern)) if same == key => pattern,
+                _ => *known.entry(key).or_insert_with(|| {
+                    let pattern = Pattern::new(key, graph, &rungs, bound);
+                    let number = if pattern.rung.is_some() { patterns.len() as u32 } else { NOT_FOUND };
+                    patterns.push(pattern);
+                    number
+                }),
+            };
+            last = Some((key, pattern));
+            pattern
+        };
+        let pattern_of = documents.iter().zip(keys).map(&mut pattern_of).collect();
+        Self { documents, pattern_of, patterns, nodes, rungs }
+    }
+
+    /// The places of the documents that are found, with their patterns.
+    pub(super) fn found(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let all = (0u32..).zip(&self.pattern_of);
+        all.filter(|(_, pattern)| **pattern != NOT_FOUND).map(|(place, pattern)| (place, *pattern))
+    }
+
+    /// The places of the documents found, rung by rung.
+    pub(super) fn by_rung(&self) -> Vec<Vec<u32>> {
+        let mut by_rung = vec![Vec::new(); self.rungs.0.len()];
+        for (place, pattern) in self.found() {
+            if let Some(rung) = self.patterns[pattern as usize].rung {
+                by_rung[rung].push(place);
+            }
+        }
+        by_rung
+    }
+
+    /// Some of the documents, ascending, with where each holds what.
+    pub(super) fn stage(&self, places: &[u32]) -> Stage {
+        let mut nth_of = vec![NOT_FOUND; self.documents.len()];
+        (0u32..).zip(places).for_each(|(nth, place)| nth_of[*place as usize] = nth);
+        let documents = places.iter().map(|place| self.documents[*place as usize]).collect();
+        let patterns = places.iter().map(|place| self.pattern_of[*place as usize]).collect();
+        let mut stage = Stage::new(documents, patterns);
+        for findings in &self.nodes {
+            let mut spots = Vec::new();
+            for Finding { level, forward_only, own, hits } in findings {
+                let spot = |document, first, last| Spot {
+                    document,
+                    level: *level,
+                    forward_only: *forward_only,
+                    own: *own,
+                    first,
+                    last,
+                };
+                match hits {
+                    Hits::Every(start) => {
+                        let all = (0u32..).zip(places);
+                        spots.extend(all.map(|(nth, place)| spot(nth, start + place, start + place)));
+                    }
+                    Hits::Some(hits) => {
+                        let nth = hits.iter().map(|(place, first, last)| (nth_of[*place as usize], *first, *last));
+                        let inside = nth.filter(|(nth, ..)| *nth != NOT_FOUND);
+                        spots.extend(inside.map(|(nth, first, last)| spot(nth, first, last)));
+                    }
+                }
+            }
+            stage.add_node(spots, findings.len() > 1);
+        }
+        stage
+    }
+}
+
+/// What each document satisfies.
+fn keys(nodes: &[Vec<Finding>], documents: usize) -> Vec<Key> {
+    let mut keys = vec![Key::default(); documents];
+    for (node, findings) in nodes.iter().enumerate() {
+        for finding in findings {
+            match &finding.hits {
+                Hits::Every(_) => keys.iter_mut().for_each(|key| key.add(node, finding.level)),
+                Hits::Some(hits) => hits.iter().for_each(|(place, ..)| keys[*place as usize].add(node, finding.level)),
+            }
+        }
+    }
+    keys
+}
+
+/// How many documents match a term in any form, alone or joined with others.
+fn frequencies(graph: &QueryGraph, matching: MatchingStrategy, keys: &[Key]) -> Vec<usize> {
+    if matching != MatchingStrategy::Frequency {
+        return Vec::new();
+    }
+    let of = |term: usize| {
+        let covers =
+            |node: usize| (graph.nodes[node].start..graph.nodes[node].start + graph.nodes[node].len).contains(&term);
+        let nodes: Vec<usize> = (0..graph.nodes.len()).filter(|node| covers(*node)).collect();
+        keys.iter().filter(|key| nodes.iter().any(|node| key.levels(*node) != 0)).count()
+    };
+    (0..graph.terms).map(of).collect()
+}

@@ -1,0 +1,258 @@
+//! The order of what is found: buckets of equal documents, refined rule by rule, and only as far as hits are wanted.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    bucket::{Bucket, Equal, Next, Request, asked, unpack},
+    candidates::Candidates,
+    cost::Costs,
+    fetched::Fetched,
+    graph::QueryGraph,
+    paths::{Assignment, Pattern},
+    rules::Rule,
+    scope::Scope,
+    stage::Stage,
+};
+
+/// A query, its words' lists, and the order of what they find. Made by [`Ranking::new`]; then [`next_bucket`](Self::next_bucket) is asked until enough has come.
+#[derive(Debug)]
+pub struct Ranking {
+    graph: Arc<QueryGraph>,
+    fetched: Arc<Fetched>,
+    scope: Scope,
+    rules: Arc<[Rule]>,
+    candidates: Candidates,
+    /// The places of the documents to come, rung by rung: each is made ready when its turn comes.
+    rungs: VecDeque<(u32, Vec<u32>)>,
+    stage: Stage,
+    /// The patterns of its documents, each once.
+    used: Vec<u32>,
+    /// What is left of the stage, the best last.
+    buckets: Vec<Bucket>,
+    /// By document of the stage: the interpretations that are left, as bits.
+    alive: Vec<u64>,
+    found: usize,
+}
+
+impl Ranking {
+    /// Finds the documents. `passes` says which ones the request is about.
+    pub fn new(graph: Arc<QueryGraph>, fetched: Arc<Fetched>, request: Request, passes: impl Fn(u64) -> bool) -> Self {
+        let Request { rules, scope, matching } = request;
+        // Once typos have been counted, an interpretation is bound to its words; before that, any will do.
+        let before_typo = rules.iter().take_while(|rule| **rule != Rule::Typo);
+        let bound = !before_typo.clone().any(|rule| !matches!(rule, Rule::Words | Rule::Values(_)));
+        let candidates = Candidates::new(&graph, &fetched, &scope, matching, bound, passes);
+        let found = candidates.found().count();
+        let by_rung = candidates.by_rung();
+        let rungs = match rules.first() {
+            Some(Rule::Words) => (0..).zip(by_rung).filter(|(_, places)| !places.is_empty()).collect(),
+            // Something else decides first: all together.
+            _ => VecDeque::from([(0, candidates.found().map(|(place, _)| place).collect())]),
+        };
+        let (stage, used, buckets, alive) = Default::default();
+        Self { graph, fetched, scope, rules, candidates, rungs, stage, used, buckets, alive, found }
+    }
+
+    /// How many documents are found in all.
+    pub fn found(&self) -> usize {
+        self.found
+    }
+
+    /// The numbers of all documents found, ascending.
+    pub fn documents(&self) -> impl Iterator<Item = u64> + '_ {
+        self.candidates.found().map(|(place, _)| self.candidates.documents[place as usize])
+    }
+
+    /// The terms that are kept in a rung, as bits.
+    pub(super) fn kept(&self, rung: u32) -> u32 {
+        self.candidates.rungs.0.get(rung as usize).copied().unwrap_or(0)
+    }
+
+    /// The interpretations of all documents of a rung.
+    pub(super) fn interpretations(&self, rung: u32) -> impl Iterator<Item = &Assignment> {
+        let patterns = self.candidates.patterns.iter().filter(move |pattern| pattern.rung == Some(rung as usize));
+        patterns.flat_map(|pattern| &pattern.assignments)
+    }
+
+    pub(super) fn graph(&self) -> &QueryGraph {
+        &self.graph
+    }
+
+    pub(super) fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// How many documents the next bucket has: to skip it without refining it.
+    pub fn next_len(&self) -> usize {
+        match (self.buckets.last(), self.rungs.front()) {
+            (Some(bucket), _) => bucket.documents.len(),
+            (None, Some((_, places))) => places.len(),
+            (None, None) => 0,
+        }
+    }
+
+    /// Passes over the next bucket.
+    pub fn skip(&mut self) {
+        if self.buckets.pop().is_none() {
+            self.rungs.pop_front();
+        }
+    }
+
+    /// What comes next.
+    pub fn next_bucket(&mut self) -> Next {
+        loop {
+            let Some(bucket) = self.buckets.last_mut() else {
+                if self.begin_stage() {
+                    continue;
+                }
+                return Next::End;
+            };
+            let asked = asked(&self.rules, &bucket.costs);
+            match self.rules.get(asked) {
+                _ if bucket.documents.is_empty() => {
+                    self.buckets.pop();
+                }
+                None => {
+                    let Bucket { documents, costs } = self.buckets.pop().unwrap_or_default();
+                    let documents = documents.into_iter().map(|place| self.stage.documents[place as usize]).collect();
+                    return Next::Equal(Equal { documents, costs });
+                }
+                Some(Rule::Values(criterion)) => {
+                    if let [_] = bucket.documents.as_slice() {
+                        bucket.costs.push(0);
+                        continue;
+                    }
+                    let documents = bucket.documents.iter().map(|place| self.stage.documents[*place as usize]);
+                    return Next::Values(criterion.clone(), documents.collect());
+                }
+                Some(rule) => {
+                    let rule = rule.clone();
+                    match self.constant(&rule) {
+                        Some(cost) => self.pay(cost),
+                        None => self.refine(&rule),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers [`Next::Values`]: for each document its rank by the attribute, from 0; equal values have equal ranks.
+    pub fn supply(&mut self, ranks: &HashMap<u64, u32>) {
+        let Some(bucket) = self.buckets.pop() else { return };
+        let last = ranks.values().max().map_or(0, |last| last + 1);
+        let documents = &self.stage.documents;
+        let rank = |place: &u32| ranks.get(&documents[*place as usize]).copied().unwrap_or(last);
+        let mut parts: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for place in &bucket.documents {
+            parts.entry(rank(place)).or_default().push(*place);
+        }
+        self.replace(&bucket.costs, parts.into_iter().map(|(cost, documents)| (vec![cost], documents)));
+    }
+
+    /// Makes the next rung ready; whether there is one.
+    fn begin_stage(&mut self) -> bool {
+        let Some((rung, places)) = self.rungs.pop_front() else { return false };
+        self.stage = self.candidates.stage(&places);
+        self.used = self.stage.patterns.clone();
+        self.used.dedup();
+        self.used.sort_unstable();
+        self.used.dedup();
+        let assignments = |pattern: &u32| self.candidates.patterns[*pattern as usize].assignments.len();
+        let all = |assignments: usize| if assignments >= 64 { u64::MAX } else { (1 << assignments) - 1 };
+        self.alive = self.stage.patterns.iter().map(|pattern| all(assignments(pattern))).collect();
+        let costs = if self.rules.first() == Some(&Rule::Words) { vec![rung] } else { Vec::new() };
+        self.buckets.push(Bucket { documents: (0..places.len() as u32).collect(), costs });
+        true
+    }
+
+    /// What a rule costs every document of the stage, if that can be told without looking at them.
+    fn constant(&self, rule: &Rule) -> Option<u32> {
+        let mut assignments =
+            self.used.iter().flat_map(|pattern| &self.candidates.patterns[*pattern as usize].assignments);
+        match rule {
+            Rule::Typo => {
+                let typos = assignments.next()?.typos;
+                assignments.all(|assignment| assignment.typos == typos).then_some(typos)
+            }
+            Rule::Proximity => {
+                let alone = |(node, _): &(usize, u8)| self.graph.nodes[*node].len == 1;
+                assignments
+                    .all(|assignment| assignment.nodes.len() == 1 && assignment.nodes.iter().all(alone))
+                    .then_some(0)
+            }
+            Rule::AttributeRank => self.scope.alike.then_some(0),
+            Rule::Words | Rule::WordPosition | Rule::Exactness | Rule::Values(_) => None,
+        }
+    }
+
+    /// All documents of the next bucket cost the same.
+    fn pay(&mut self, cost: u32) {
+        if let Some(bucket) = self.buckets.last_mut() {
+            bucket.costs.push(cost);
+        }
+    }
+
+    fn refine(&mut self, rule: &Rule) {
+        let Some(bucket) = self.buckets.pop() else { return };
+        let mut costs = Costs::new(&self.graph, &self.fetched, &self.scope, &self.stage);
+        // There are few costs: a list is faster than a map.
+        let mut parts: Vec<(u64, Vec<u32>)> = Vec::new();
+        let mut last = 0;
+        costs.forget();
+        for place in &bucket.documents {
+            let pattern = &self.candidates.patterns[self.stage.patterns[*place as usize] as usize];
+            let cost = cost(rule, &mut costs, *place, pattern, &mut self.alive[*place as usize]);
+            if parts.get(last).is_none_or(|(known, _)| *known != cost) {
+                last = parts.iter().position(|(known, _)| *known == cost).unwrap_or_else(|| {
+                    parts.push((cost, Vec::new()));
+                    parts.len() - 1
+                });
+            }
+            parts[last].1.push(*place);
+        }
+        parts.sort_unstable_by_key(|(cost, _)| *cost);
+        self.replace(&bucket.costs, parts.into_iter().map(|(cost, documents)| (unpack(rule, cost), documents)));
+    }
+
+    fn replace(&mut self, costs: &[u32], parts: impl IntoIterator<Item = (Vec<u32>, Vec<u32>)>) {
+        let parts: Vec<Bucket> = parts
+            .into_iter()
+            .map(|(more, documents)| Bucket { documents, costs: [costs, more.as_slice()].concat() })
+            .collect();
+        self.buckets.extend(parts.into_iter().rev());
+    }
+}
+
+/// The least cost of the interpretations that are left; those that cost more are left no longer.
+fn cost(rule: &Rule, costs: &mut Costs<'_>, place: u32, pattern: &Pattern, alive: &mut u64) -> u64 {
+    if *rule == Rule::Words {
+        return pattern.rung.unwrap_or(0) as u64;
+    }
+    let mut best = u64::MAX;
+    let mut left = 0;
+    for (nth, assignment) in pattern.assignments.iter().enumerate() {
+        if *alive & (1 << nth) == 0 {
+            continue;
+        }
+        let cost = match rule {
+            Rule::Typo => u64::from(assignment.typos),
+            Rule::Proximity => u64::from(costs.proximity(place, assignment)),
+            Rule::AttributeRank => u64::from(costs.attribute_rank(place, assignment)),
+            Rule::WordPosition => u64::from(costs.word_position(place, assignment)),
+            Rule::Exactness => {
+                (u64::from(costs.stage(place, assignment)) << 32) | u64::from(costs.inexact(place, assignment))
+            }
+            Rule::Words | Rule::Values(_) => 0,
+        };
+        match cost.cmp(&best) {
+            std::cmp::Ordering::Less => (best, left) = (cost, 1 << nth),
+            std::cmp::Ordering::Equal => left |= 1 << nth,
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+    *alive = left;
+    if best == u64::MAX { 0 } else { best }
+}
