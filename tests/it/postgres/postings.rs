@@ -255,3 +255,19 @@ async fn a_migration_folds_by_itself() {
     upkeep.await.unwrap();
     assert_eq!(found(&index, &SearchQuery::new("towel ")).await, ["2", "1"]);
 }
+
+#[tokio::test]
+async fn an_emptied_table_leaves_nothing_to_be_found() {
+    let ground = Ground::new().await;
+    let index = ground.index(json!({}), &titled(&["tower", "wonderfull"])).await;
+    index.fold_all().await.unwrap();
+    index.load(&super::numbered(&titled(&["tower", "wonderfull", "blue"]))).await.unwrap();
+    assert_eq!(found(&index, &SearchQuery::new("wonderful ")).await, ["2"]);
+    sqlx::query("TRUNCATE search_documents").execute(&mut ground.psql().await).await.unwrap();
+    for text in ["wonderful ", "tower", "blue"] {
+        assert!(found(&index, &SearchQuery::new(text)).await.is_empty(), "{text}");
+    }
+    index.load(&super::numbered(&titled(&["blue"]))).await.unwrap();
+    index.fold_all().await.unwrap();
+    assert_eq!(found(&index, &SearchQuery::new("blue ")).await, ["1"]);
+}
