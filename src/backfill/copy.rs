@@ -170,10 +170,8 @@ impl Worker {
             if failed > allowed {
                 return Err(BackfillError::TooManyFailed { job: lease.job.clone(), failed, allowed });
             }
-            if self.fold
-                && let Err(error) = self.target.fold_many().await
-            {
-                tracing::debug!(%error, "what was copied could not be folded into the postings; that is done in the end");
+            if self.fold {
+                self.target.fold_many().await;
             }
             match following {
                 None => return Ok(Left::Done),

@@ -20,6 +20,7 @@ use crate::{
     document::{Document, DocumentId, Version},
     error::BackendError,
     settings::IndexSettings,
+    telemetry,
 };
 
 /// Rows written by one statement.
@@ -110,7 +111,7 @@ impl PostgresIndex {
         let mut after = Some(String::new());
         while let Some(id) = after {
             after = self.derive_next(&id).await?;
-            self.fold_many().await?;
+            self.fold_many().await;
         }
         self.finish_deriving(generation).await
     }
@@ -123,7 +124,7 @@ impl PostgresIndex {
             let LoadCounts { written, stale } = self.load_batch(batch).await?;
             counts.written += written;
             counts.stale += stale;
-            self.fold_many().await?;
+            self.fold_many().await;
         }
         Ok(counts)
     }
@@ -160,9 +161,12 @@ impl PostgresIndex {
         self.fold_down_to(0, true).await
     }
 
-    /// The same, once there are many.
-    pub(crate) async fn fold_many(&self) -> Result<u64, BackendError> {
-        self.fold_down_to(FOLD, false).await
+    /// The same, once there are many, in the middle of something else: a failure is none of that, and the next fold makes up for it.
+    pub(crate) async fn fold_many(&self) {
+        if let Err(error) = self.fold_down_to(FOLD, false).await {
+            telemetry::fold_failed();
+            tracing::debug!(%error, "changes could not be folded into the postings; searches read them all the same");
+        }
     }
 
     async fn fold_down_to(&self, few: i64, wait: bool) -> Result<u64, BackendError> {
