@@ -42,6 +42,7 @@ pub mod relevance;
 pub mod search;
 pub mod settings;
 pub mod sort;
+pub mod stats;
 pub mod tokens;
 pub mod write;
 
