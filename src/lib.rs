@@ -69,6 +69,8 @@ pub mod backfill;
 pub mod drift;
 #[cfg(feature = "eval")]
 pub mod eval;
+#[cfg(feature = "postgres")]
+pub mod gates;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "postgres")]

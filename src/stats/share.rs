@@ -90,9 +90,7 @@ mod tests {
     #[test]
     fn the_truth_is_hardly_ever_outside_at_any_look() {
         for truth in [0.002, 0.1, 0.5, 0.95] {
-            let wrong = ever_wrong(truth, 400, |hits, trials| {
-                Evidence::of(hits, trials).against(truth) < -LEVEL.ln()
-            });
+            let wrong = ever_wrong(truth, 400, |hits, trials| Evidence::of(hits, trials).against(truth) < -LEVEL.ln());
             // 40 are allowed in the mean; three standard deviations of that more.
             assert!(wrong <= 58, "{wrong} of 400 streams with {truth}");
         }
