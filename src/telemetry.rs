@@ -13,6 +13,8 @@ use crate::error::{BackendErrorKind, Side};
 pub const SHADOW_OUTCOMES: &str = "shadow_outcomes_total";
 /// overlap@10 of compared pairs, 0 to 1.
 pub const SHADOW_OVERLAP: &str = "shadow_overlap_at_10";
+/// overlap@10 of two answers of Meilisearch to the same query, 0 to 1: the noise floor of [`SHADOW_OVERLAP`].
+pub const SHADOW_NOISE_OVERLAP: &str = "shadow_noise_overlap_at_10";
 /// PostgreSQL's latency less Meilisearch's, of compared pairs, in milliseconds; negative: PostgreSQL was faster.
 pub const SHADOW_LATENCY_DELTA: &str = "shadow_latency_delta_ms";
 /// Compared pairs in which a side found nothing. Labels: `side`.
@@ -41,6 +43,8 @@ pub const SHADOW_LOG_LOST: &str = "shadow_log_lost_total";
 pub const SHADOW_LOG_RETRIES: &str = "shadow_log_retries_total";
 /// Rows of the shadow log that were deleted because of their age.
 pub const SHADOW_LOG_DELETED: &str = "shadow_log_deleted_total";
+/// Rows of the shadow log that hold no request to ask again. Labels: `reason`.
+pub const SHADOW_LOG_REQUESTS_ABSENT: &str = "shadow_log_requests_absent_total";
 /// Records that wait to be written to the shadow log.
 pub const SHADOW_LOG_QUEUED: &str = "shadow_log_queued";
 /// 1 while changes of the flag table are notified, 0 while only the poll finds them.
@@ -117,6 +121,7 @@ enum Kind {
 const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (SHADOW_OUTCOMES, Kind::Counter, Unit::Count, "Sampled reads, by how they ended"),
     (SHADOW_OVERLAP, Kind::Histogram, Unit::Count, "overlap@10 of compared pairs, 0 to 1"),
+    (SHADOW_NOISE_OVERLAP, Kind::Histogram, Unit::Count, "overlap@10 of two answers of meili to one query, 0 to 1"),
     (
         SHADOW_LATENCY_DELTA,
         Kind::Histogram,
@@ -136,6 +141,7 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (SHADOW_LOG_LOST, Kind::Counter, Unit::Count, "Records that never became a row of the shadow log"),
     (SHADOW_LOG_RETRIES, Kind::Counter, Unit::Count, "Failed attempts to reach the shadow log's tables"),
     (SHADOW_LOG_DELETED, Kind::Counter, Unit::Count, "Rows of the shadow log deleted because of their age"),
+    (SHADOW_LOG_REQUESTS_ABSENT, Kind::Counter, Unit::Count, "Rows of the shadow log without the request"),
     (SHADOW_LOG_QUEUED, Kind::Gauge, Unit::Count, "Records that wait to be written to the shadow log"),
     (
         PLAN_LISTENING,
@@ -254,6 +260,11 @@ pub(crate) fn shadow_compared(overlap_at_10: f64, latency_delta_ms: f64) {
     metrics::histogram!(SHADOW_LATENCY_DELTA).record(latency_delta_ms);
 }
 
+/// The source was asked twice.
+pub(crate) fn shadow_noise(overlap_at_10: f64) {
+    metrics::histogram!(SHADOW_NOISE_OVERLAP).record(overlap_at_10);
+}
+
 /// A side of a compared pair found nothing.
 pub(crate) fn shadow_zero_results(side: Side) {
     metrics::counter!(SHADOW_ZERO_RESULTS, "side" => side.as_str()).increment(1);
@@ -301,6 +312,12 @@ pub(crate) fn shadow_log_lost(reason: &'static str, outcome: &'static str) {
 #[cfg(feature = "postgres")]
 pub(crate) fn shadow_log_retried() {
     metrics::counter!(SHADOW_LOG_RETRIES).increment(1);
+}
+
+/// A row of the shadow log holds no request; `reason` is from a closed set.
+#[cfg(feature = "postgres")]
+pub(crate) fn shadow_log_request_absent(reason: &'static str) {
+    metrics::counter!(SHADOW_LOG_REQUESTS_ABSENT, "reason" => reason).increment(1);
 }
 
 /// Old rows of the shadow log were deleted.

@@ -9,14 +9,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Outcome, ticket::Ticket, worker::Sides};
+use super::{Outcome, StoredRequest, ticket::Ticket, worker::Sides};
 use crate::{
     backend::ask,
     codec::{Codec, CodecError, Observation, Observed},
     document::DocumentId,
     error::BackendErrorKind,
     relevance,
-    search::SearchQuery,
+    search::{QueryClass, SearchQuery},
 };
 
 /// A sampled read. What the codec kept is behind one box, so that one worker serves routes of every kind.
@@ -115,6 +115,8 @@ impl Job {
         ticket.note(|record| {
             record.user = query.user.clone().unwrap_or_default();
             record.query = normalize(&query.text);
+            record.classes = QueryClass::of(&query);
+            record.request = Some(StoredRequest::of(&query));
             record.offset = query.page.offset();
             record.limit = query.page.limit();
             other = Some(record.primary.other());
