@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::Serialize;
 
 use super::{Metric, Statistic, StepKind};
+use crate::search::QueryClass;
 
 /// A condition that is met before a step is taken. Made by a [`Policy`](super::Policy), which checks it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +45,7 @@ pub enum Class {
     #[default]
     All,
     /// Of one class.
-    One(String),
+    One(QueryClass),
     /// Of each class that has samples enough, and the worst of them counts.
     Worst,
 }
@@ -65,6 +66,3 @@ impl Goal {
         }
     }
 }
-
-/// The classes of queries.
-pub const CLASSES: [&str; 7] = ["head", "tail", "short", "cjk", "filter", "sorted", "placeholder"];

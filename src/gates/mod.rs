@@ -7,7 +7,7 @@ mod verdict;
 mod window;
 
 pub use self::{
-    gate::{CLASSES, Class, Gate, Goal},
+    gate::{Class, Gate, Goal},
     ladder::{Ladder, Step, StepKind},
     metric::{Kind, Metric, Statistic, Unit},
     policy::{DEFAULTS, Policy, PolicyError},

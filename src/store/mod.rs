@@ -2,7 +2,9 @@
 //!
 //! Everything lives in one schema (`cn_search` unless configured), which the connections have as their `search_path`.
 
+pub mod decisions;
 mod error;
+pub mod evidence;
 mod flag_watch;
 mod flags;
 mod replicas;

@@ -10,8 +10,9 @@ use super::{
     raw::{At, Raw, RawGate},
 };
 use crate::{
-    gates::{CLASSES, Class, Gate, Goal, Kind, Ladder, Metric, Statistic, StepKind},
+    gates::{Class, Gate, Goal, Kind, Ladder, Metric, Statistic, StepKind},
     plan::Percent,
+    search::QueryClass,
 };
 
 type Checked<T> = Result<T, PolicyError>;
@@ -94,7 +95,7 @@ impl Checker<'_> {
         Ok(Gate {
             statistic: self.statistic(metric, raw.statistic, &here)?,
             goal: self.goal(name.get_ref(), metric, raw.at_least, raw.at_most, &here)?,
-            before: self.before(raw.before, &here)?,
+            before: self.before(metric, raw.before, &here)?,
             class: self.class(metric, raw.class)?,
             name: name.get_ref().clone(),
             metric,
@@ -149,7 +150,7 @@ impl Checker<'_> {
         Ok(goal(threshold))
     }
 
-    fn before(&self, raw: At<Vec<String>>, gate: &Range<usize>) -> Checked<BTreeSet<StepKind>> {
+    fn before(&self, metric: Metric, raw: At<Vec<String>>, gate: &Range<usize>) -> Checked<BTreeSet<StepKind>> {
         let names = StepKind::ALL.map(StepKind::name).join(", ");
         let given = raw.ok_or_else(|| self.lacks(gate, &format!("before (a list of {names})")))?;
         let kind = |name: &String| {
@@ -162,6 +163,11 @@ impl Checker<'_> {
                 format!("a gate stands before one step at least: some of {names}; `enabled = false` takes it away");
             return Err(self.at(&given.span(), message));
         }
+        if let Some(early) = before.iter().find(|kind| metric.is_of_pairs() && !kind.comes_after_pairs()) {
+            let message =
+                format!("{} cannot stand before {}, since no reads are compared by then", metric.name(), early.name());
+            return Err(self.at(&given.span(), message));
+        }
         Ok(before)
     }
 
@@ -170,11 +176,13 @@ impl Checker<'_> {
         let class = match given.get_ref().as_str() {
             "all" => return Ok(Class::All),
             "worst" => Class::Worst,
-            name if CLASSES.contains(&name) => Class::One(name.to_owned()),
-            name => {
-                let names = CLASSES.join(", ");
-                return Err(self.at(&given.span(), format!("`{name}` is no class; give all, worst, {names}")));
-            }
+            name => match QueryClass::ALL.into_iter().find(|class| class.as_str() == name) {
+                Some(class) => Class::One(class),
+                None => {
+                    let names = QueryClass::ALL.map(QueryClass::as_str).join(", ");
+                    return Err(self.at(&given.span(), format!("`{name}` is no class; give all, worst, {names}")));
+                }
+            },
         };
         if !metric.by_class() {
             return Err(self.at(&given.span(), format!("{} is not known by class of query", metric.name())));

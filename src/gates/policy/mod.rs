@@ -75,7 +75,10 @@ impl Default for Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gates::{Class, Goal, StepKind};
+    use crate::{
+        gates::{Class, Goal, StepKind},
+        search::QueryClass,
+    };
 
     fn refused(text: &str) -> String {
         Policy::parse(text).unwrap_err().to_string()
@@ -88,7 +91,7 @@ mod tests {
         let of = |name| policy.gates.iter().find(|gate: &&Gate| gate.name == name).unwrap();
         assert_eq!(of("overlap_median").goal, Goal::AtLeast(0.7));
         assert_eq!(of("pg_p95").goal, Goal::AtMost(180.0));
-        for kind in StepKind::ALL.into_iter().filter(|kind| *kind > StepKind::DualWrite) {
+        for kind in StepKind::ALL {
             assert!(policy.gates.iter().any(|gate| gate.before.contains(&kind)), "{kind:?} has no gate");
         }
     }
@@ -104,7 +107,7 @@ mod tests {
         let changed = gate("overlap_median").unwrap();
         assert_eq!((changed.goal, &changed.class, changed.min_samples), (Goal::AtLeast(0.85), &Class::Worst, 500));
         assert_eq!(gate("judged_ndcg"), None);
-        assert_eq!(gate("tail").unwrap().class, Class::One("tail".to_owned()));
+        assert_eq!(gate("tail").unwrap().class, Class::One(QueryClass::Tail));
         assert_eq!(policy.observe, Duration::from_secs(3 * 24 * 60 * 60));
         assert_eq!(policy.dwell, Policy::default().dwell);
     }
@@ -123,6 +126,7 @@ mod tests {
             ("[gates.overlap_median]\nat_most = 0.5", "line 2", "either"),
             ("[gates.overlap_median]\nbefore = ['canary', 'soon']", "line 2", "shadow_more"),
             ("[gates.overlap_median]\nbefore = []", "line 2", "one step"),
+            ("[gates.overlap_median]\nbefore = ['shadow']", "line 2", "no reads are compared"),
             ("[gates.dead_letters]\nclass = 'tail'", "line 2", "by class"),
             ("[gates.overlap_median]\nclass = 'fast'", "line 2", "head, tail"),
             ("[gates.overlap_median]\nmin_samples = 0", "line 2", "1 or more"),
