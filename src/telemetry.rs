@@ -31,6 +31,8 @@ pub const WORKER_PANICS: &str = "worker_panics_total";
 pub const PLAN_INFO: &str = "plan_info";
 /// Changes of flags that were refused as a whole. Labels: `reason`.
 pub const PLAN_REJECTED: &str = "plan_rejected_total";
+/// 1 while a rollback is latched, 0 while reads may go to PostgreSQL.
+pub const ROLLBACK_LATCHED: &str = "rollback_latched";
 /// How long the plan in force has not been confirmed by its source, in seconds; 0 while it can be read.
 pub const PLAN_STALE: &str = "plan_stale_seconds";
 /// Starts without the flag table. Labels: `from`.
@@ -135,6 +137,7 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (WORKER_PANICS, Kind::Counter, Unit::Count, "Futures run along by the worker that panicked"),
     (PLAN_INFO, Kind::Gauge, Unit::Count, "1 for the plan in force, 0 for earlier ones"),
     (PLAN_REJECTED, Kind::Counter, Unit::Count, "Changes of flags that were refused as a whole"),
+    (ROLLBACK_LATCHED, Kind::Gauge, Unit::Count, "1 while a rollback is latched: reads stay on meili"),
     (PLAN_STALE, Kind::Gauge, Unit::Seconds, "How long the flags could not be read; 0 while they can"),
     (PLAN_FALLBACK, Kind::Counter, Unit::Count, "Starts without the flag table, by what the plan was taken from"),
     (SHADOW_LOG_ROWS, Kind::Counter, Unit::Count, "Rows written to the shadow log"),
@@ -275,6 +278,11 @@ pub(crate) fn plan_info(phase: &'static str, write_mode: &'static str, read_back
     let gauge =
         metrics::gauge!(PLAN_INFO, "phase" => phase, "write_mode" => write_mode, "read_backend" => read_backend);
     gauge.set(if in_force { 1.0 } else { 0.0 });
+}
+
+/// Whether a rollback is latched.
+pub(crate) fn rollback_latched(latched: bool) {
+    metrics::gauge!(ROLLBACK_LATCHED).set(f64::from(u8::from(latched)));
 }
 
 /// A proposal was refused; `rule` is the name of one.

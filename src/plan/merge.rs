@@ -13,6 +13,8 @@ pub(super) struct Inputs {
     pub(super) file: FlagSet,
     /// The target is stale, and the table has not been told yet.
     pub(super) mark_pending: bool,
+    /// Reads were rolled back here, and the table has not been told yet.
+    pub(super) latch_pending: bool,
 }
 
 /// What the table says.
@@ -20,6 +22,7 @@ pub(super) struct Inputs {
 pub(super) struct Table {
     pub(super) set: FlagSet,
     pub(super) target_stale: bool,
+    pub(super) latched: bool,
 }
 
 /// The outcome of a decision, and the ground of the next one.
@@ -30,6 +33,8 @@ pub(super) struct Decision {
     pub(super) mode_from_file: bool,
     /// See [`Inputs::mark_pending`].
     pub(super) mark_pending: bool,
+    /// See [`Inputs::latch_pending`].
+    pub(super) latch_pending: bool,
     /// The table had not been read: the flags that no file sets were the defaults.
     pub(super) without_table: bool,
 }
@@ -50,9 +55,16 @@ impl Inputs {
         if missed {
             proposed.read_backend = ReadBackend::Meili;
         }
+        let latch_pending = self.latch_stays_pending();
+        let latched = latch_pending || self.is_latched(in_force);
+        if latch_pending || latched && !in_force.is_some_and(|decision| decision.plan.latched) {
+            // Like the brake: an override of the reads must not hold it up.
+            proposed.read_backend = ReadBackend::Meili;
+        }
         let old = Plan {
             flags: in_force.map_or(base, |decision| decision.plan.flags),
             target_stale: self.is_stale(in_force) || missed,
+            latched,
             version: 0,
         };
         let mode_from_file = self.file.write_mode.is_some();
@@ -75,7 +87,7 @@ impl Inputs {
         let mark_pending =
             self.has_table && !known_to_table && (self.mark_pending || braked || missed || self.brake_by_file(&old));
         plan.target_stale |= mark_pending;
-        Ok(Decision { plan, mode_from_file, mark_pending, without_table: self.table.is_none() })
+        Ok(Decision { plan, mode_from_file, mark_pending, latch_pending, without_table: self.table.is_none() })
     }
 
     fn is_stale(&self, in_force: Option<&Decision>) -> bool {
@@ -84,6 +96,20 @@ impl Inputs {
             None => in_force.is_some_and(|decision| decision.plan.target_stale),
         };
         known || self.mark_pending
+    }
+
+    fn is_latched(&self, in_force: Option<&Decision>) -> bool {
+        match self.table {
+            Some(table) => table.latched,
+            None => in_force.is_some_and(|decision| decision.plan.latched),
+        }
+    }
+
+    /// Whether the table is still to be told of a rollback. Once it wants `pg_only` there is nothing to roll back to:
+    /// what Meilisearch has missed by then no latch brings back.
+    fn latch_stays_pending(&self) -> bool {
+        let settled = |table: Table| table.latched || table.set.write_mode == Some(WriteMode::PgOnly);
+        self.has_table && self.latch_pending && !self.table.is_some_and(settled)
     }
 
     /// Whether the target has missed writes because the table could not be read: it wanted both sides written while
@@ -113,7 +139,7 @@ mod tests {
     }
 
     fn table(texts: &[(&str, &str)]) -> Inputs {
-        Inputs { has_table: true, table: Some(Table { set: set(texts), target_stale: false }), ..Inputs::default() }
+        Inputs { has_table: true, table: Some(Table { set: set(texts), ..Table::default() }), ..Inputs::default() }
     }
 
     const PRIMARY: &[(&str, &str)] = &[("search_write_mode", "dual"), ("search_read_backend", "pg")];
@@ -149,7 +175,8 @@ mod tests {
 
         // The table was told, and has taken the reads back.
         inputs.mark_pending = false;
-        inputs.table = Some(Table { set: set(&[("search_write_mode", "dual")]), target_stale: true });
+        inputs.table =
+            Some(Table { set: set(&[("search_write_mode", "dual")]), target_stale: true, ..Table::default() });
         let after = inputs.decide(Some(&braked)).unwrap();
         assert_eq!((after.plan.phase(), after.plan.target_stale, after.mark_pending), (Phase::DualWrite, true, false));
     }
@@ -218,12 +245,69 @@ mod tests {
         assert_eq!(table(PRIMARY).decide(Some(&by_file)).unwrap().plan.phase(), Phase::TargetPrimary);
     }
 
+    fn rolled_back(in_force: &Decision) -> Decision {
+        Decision { plan: rules::latch(&in_force.plan).unwrap(), ..*in_force }
+    }
+
+    #[test]
+    fn a_rollback_here_holds_until_the_table_knows_and_then_as_long_as_the_table_says() {
+        let mut inputs = table(PRIMARY);
+        let primary = inputs.decide(None).unwrap();
+        inputs.latch_pending = true;
+        let mut in_force = rolled_back(&primary);
+        // The table, which has not heard of it, still sends reads to PostgreSQL.
+        for _ in 0..2 {
+            in_force = inputs.decide(Some(&in_force)).unwrap();
+            assert_eq!((in_force.plan.phase(), in_force.plan.latched), (Phase::DualWrite, true));
+            assert!(in_force.latch_pending);
+        }
+        // It hears, and takes the reads back; then a person clears the latch there.
+        let mut told = table(&[("search_write_mode", "dual")]);
+        told.latch_pending = true;
+        told.table = told.table.map(|table| Table { latched: true, ..table });
+        in_force = told.decide(Some(&in_force)).unwrap();
+        assert_eq!((in_force.plan.latched, in_force.latch_pending), (true, false));
+        let cleared = table(&[("search_write_mode", "dual")]).decide(Some(&in_force)).unwrap();
+        assert!(!cleared.plan.latched);
+        assert_eq!(table(PRIMARY).decide(Some(&cleared)).unwrap().plan.phase(), Phase::TargetPrimary);
+    }
+
+    #[test]
+    fn a_rollback_survives_a_start_while_the_table_is_away() {
+        let primary = table(PRIMARY).decide(None).unwrap();
+        let kept = Decision { latch_pending: true, ..rolled_back(&primary) };
+        let unread = Inputs { has_table: true, latch_pending: true, ..Inputs::default() };
+        let restarted = unread.decide(Some(&kept)).unwrap();
+        assert_eq!((restarted.plan.latched, restarted.latch_pending), (true, true));
+    }
+
+    #[test]
+    fn an_override_of_the_reads_does_not_hold_up_a_rollback_in_the_table_nor_come_over_it() {
+        let mut inputs = table(PRIMARY);
+        inputs.file = set(&[("search_read_backend", "pg")]);
+        let primary = inputs.decide(None).unwrap();
+        inputs.table = inputs.table.map(|table| Table { latched: true, ..table });
+        let rolled_back = inputs.decide(Some(&primary)).unwrap();
+        assert_eq!((rolled_back.plan.phase(), rolled_back.plan.latched), (Phase::DualWrite, true));
+        assert_eq!(inputs.decide(Some(&rolled_back)).unwrap_err().rule(), Rule::Latched);
+    }
+
+    #[test]
+    fn a_rollback_that_the_table_never_heard_of_ends_when_it_wants_pg_only() {
+        let primary = table(PRIMARY).decide(None).unwrap();
+        let mut inputs = table(&[("search_write_mode", "pg_only"), ("search_read_backend", "pg")]);
+        inputs.latch_pending = true;
+        let over = inputs.decide(Some(&rolled_back(&primary))).unwrap();
+        assert_eq!((over.plan.phase(), over.plan.latched, over.latch_pending), (Phase::TargetOnly, false, false));
+    }
+
     #[test]
     fn an_override_of_the_reads_does_not_hold_up_the_brake_in_the_table() {
         let mut inputs = table(PRIMARY);
         inputs.file = set(&[("search_read_backend", "pg")]);
         let primary = inputs.decide(None).unwrap();
-        inputs.table = Some(Table { set: set(&[("search_write_mode", "meili_only")]), target_stale: true });
+        inputs.table =
+            Some(Table { set: set(&[("search_write_mode", "meili_only")]), target_stale: true, ..Table::default() });
         assert_eq!(inputs.decide(Some(&primary)).unwrap().plan.phase(), Phase::SourceOnly);
     }
 

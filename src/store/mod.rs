@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
-pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
+pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredFlag, StoredFlags};
 pub use replicas::{Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,

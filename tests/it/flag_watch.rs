@@ -154,7 +154,7 @@ async fn listening(psql: &mut PgConnection) -> i32 {
             "SELECT pid FROM pg_stat_activity
              WHERE datname = current_database() AND application_name = 'crossfade flags'
                 -- It listens, and has read the table after that.
-                AND query LIKE 'SELECT target_stale%' AND state = 'idle'
+                AND query LIKE 'SELECT revision, target_stale%' AND state = 'idle'
              ORDER BY backend_start DESC LIMIT 1",
         );
         if let Some(pid) = found.fetch_optional(&mut *psql).await.unwrap() {

@@ -27,6 +27,7 @@ mod processes;
 mod proxy;
 mod ranking;
 mod reads;
+mod rollback;
 mod shadow_log;
 mod simulation;
 mod store;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use crossfade::{
     plan::{self, Flag, FlagSet, Phase, Plan},
-    store::{FlagChange, Store, StoreError, StoredFlag, StoredFlags},
+    store::{FlagChange, Latch, Store, StoreError, StoredFlag, StoredFlags},
 };
 use serde::Serialize;
 
@@ -98,7 +98,9 @@ struct Format {
 #[derive(Serialize)]
 struct Shown {
     phase: Phase,
+    revision: i64,
     target_stale: bool,
+    latch: Option<Latch>,
     flags: Vec<ShownFlag>,
 }
 
@@ -169,7 +171,9 @@ impl Shown {
         };
         Ok(Self {
             phase: Plan::new(values).phase(),
+            revision: stored.revision,
             target_stale: stored.target_stale,
+            latch: stored.latch.clone(),
             flags: Flag::ALL.into_iter().map(flag).collect(),
         })
     }
@@ -183,6 +187,13 @@ impl Shown {
                 "\nstale: PostgreSQL has missed writes; reads from it are refused until a backfill or a drift repair \
                  and `crossfade flags clear-stale`",
             );
+        }
+        if let Some(Latch { by, why, at }) = &self.latch {
+            let (by, why) = (output::plain(by), output::plain(why));
+            text.push_str(&format!(
+                "\nlatched: rolled back by {by} at {at}: {why}; reads from PostgreSQL are refused until `crossfade rollback \
+                 clear --why ...`"
+            ));
         }
         text
     }

@@ -1,0 +1,3 @@
+//! The way back: the latch, the guard that sets it, and the program's one action.
+
+mod table;
