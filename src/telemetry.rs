@@ -15,6 +15,8 @@ pub const SHADOW_OUTCOMES: &str = "shadow_outcomes_total";
 pub const SHADOW_OVERLAP: &str = "shadow_overlap_at_10";
 /// overlap@10 of two answers of Meilisearch to the same query, 0 to 1: the noise floor of [`SHADOW_OVERLAP`].
 pub const SHADOW_NOISE_OVERLAP: &str = "shadow_noise_overlap_at_10";
+/// Second questions to Meilisearch, for [`SHADOW_NOISE_OVERLAP`], that failed. Labels: `kind`.
+pub const SHADOW_NOISE_ERRORS: &str = "shadow_noise_errors_total";
 /// PostgreSQL's latency less Meilisearch's, of compared pairs, in milliseconds; negative: PostgreSQL was faster.
 pub const SHADOW_LATENCY_DELTA: &str = "shadow_latency_delta_ms";
 /// Compared pairs in which a side found nothing. Labels: `side`.
@@ -124,6 +126,7 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (SHADOW_OUTCOMES, Kind::Counter, Unit::Count, "Sampled reads, by how they ended"),
     (SHADOW_OVERLAP, Kind::Histogram, Unit::Count, "overlap@10 of compared pairs, 0 to 1"),
     (SHADOW_NOISE_OVERLAP, Kind::Histogram, Unit::Count, "overlap@10 of two answers of meili to one query, 0 to 1"),
+    (SHADOW_NOISE_ERRORS, Kind::Counter, Unit::Count, "Second questions to meili, for its noise, that failed"),
     (
         SHADOW_LATENCY_DELTA,
         Kind::Histogram,
@@ -266,6 +269,11 @@ pub(crate) fn shadow_compared(overlap_at_10: f64, latency_delta_ms: f64) {
 /// The source was asked twice.
 pub(crate) fn shadow_noise(overlap_at_10: f64) {
     metrics::histogram!(SHADOW_NOISE_OVERLAP).record(overlap_at_10);
+}
+
+/// The source did not answer a second time.
+pub(crate) fn shadow_noise_failed(kind: BackendErrorKind) {
+    metrics::counter!(SHADOW_NOISE_ERRORS, "kind" => kind.as_str()).increment(1);
 }
 
 /// A side of a compared pair found nothing.

@@ -13,6 +13,13 @@
 //! - Every sampled read ends in exactly one [`Outcome`], drops included.
 //! - Readiness is the inner service's: nothing is reserved on the other side.
 //!
+//! # The noise floor
+//!
+//! A source that breaks ties as it pleases, or is being written, does not agree with itself either. For a small share of the pairs
+//! ([`ShadowPolicy::noise_share`]) Meilisearch is therefore asked twice, and the overlap of its two answers is recorded beside that of the
+//! sides: while Meilisearch answers, what users saw is compared with what the worker got; after the cutover, both are the
+//! worker's. A service whose handler changes what Meilisearch answers shows here as well: it stays below 1 for good.
+//!
 //! # Examples
 //!
 //! A source and a target in memory; every read is compared:
@@ -55,6 +62,7 @@
 
 mod future;
 mod layer;
+mod noise;
 mod outcome;
 mod pair;
 mod record;

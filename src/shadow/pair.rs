@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Outcome, StoredRequest, ticket::Ticket, worker::Sides};
+use super::{Outcome, StoredRequest, noise, ticket::Ticket, worker::Sides};
 use crate::{
     backend::ask,
     codec::{Codec, CodecError, Observation, Observed},
@@ -104,8 +104,9 @@ impl Job {
         None
     }
 
-    /// Asks the other side, waits for the primary, compares and records. The place is held until both have answered.
-    pub(super) async fn run(self, place: OwnedSemaphorePermit, sides: Sides, deadlines: Deadlines) {
+    /// Asks the other side, and Meilisearch once more if it is to be asked `twice`; waits for the primary, compares and
+    /// records. The place is held until all have answered.
+    pub(super) async fn run(self, place: OwnedSemaphorePermit, sides: Sides, deadlines: Deadlines, twice: bool) {
         let Self { mut ticket, sent, mut kept } = self;
         let query = match kept.query() {
             Ok(query) => query,
@@ -127,12 +128,18 @@ impl Job {
             let started = Instant::now();
             (ask(sides.get(other), &query, deadlines.shadow).await, started.elapsed())
         };
+        let again = async {
+            if !twice {
+                return None;
+            }
+            noise::ask_again(&sides, &query, deadlines.shadow).await
+        };
         let primary = timeout(deadlines.primary, kept.primary());
-        let ((shadow, shadow_latency), primary) = tokio::join!(shadow, primary);
+        let ((shadow, shadow_latency), primary, again) = tokio::join!(shadow, primary, again);
         drop(place);
         // As above.
         yield_now().await;
-        // Asked when both have answered, about all the time since the read came in.
+        // Asked when all have answered, about all the time since the read came in.
         let settled = sides.settled(&query, sent).await;
 
         ticket.note(|record| {
@@ -157,6 +164,7 @@ impl Job {
                     ticket.note(|record| {
                         if let (Some(meili), Some(pg)) = (&record.meili.ids, &record.pg.ids) {
                             record.overlap_at_10 = Some(relevance::overlap_at_k(meili, pg, 10));
+                            record.noise_overlap_at_10 = again.map(|again| relevance::overlap_at_k(meili, &again, 10));
                         }
                     });
                     ticket.resolve(Outcome::Compared, "");

@@ -24,7 +24,7 @@ pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredFlag, StoredFlags};
 pub use replicas::{Replica, ReplicaReport, Replicas};
 pub use report::{
-    Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
+    Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };
 pub use shadow_log::{Redaction, RedactionKeyError, ShadowLog, ShadowLogOptions, ShadowLogSummary, ShadowLogWriter};
 

@@ -80,6 +80,8 @@ pub struct PairStats {
     pub overlap_at_10: Option<Overlap>,
     /// Mean overlap@10 of the pairs that are not [both empty](Self::both_empty).
     pub overlap_at_10_nonempty_mean: Option<f64>,
+    /// What the overlap can be at best.
+    pub noise_floor: NoiseFloor,
     /// Mean agreement NDCG@10, in the [form](Report::agreement_form) named, with the side that answered as reference.
     pub agreement_ndcg_at_10: Option<f64>,
     /// Share of pairs whose first ten are the same in the same order.
@@ -101,6 +103,19 @@ pub struct Overlap {
     pub p10: f64,
     /// The median.
     pub p50: f64,
+}
+
+/// How much Meilisearch agrees with itself, over the pairs for which it was asked twice. They were drawn at random, so they
+/// stand for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct NoiseFloor {
+    /// How many pairs.
+    pub pairs: u64,
+    /// Mean overlap@10 of its two answers: the ceiling of [`PairStats::overlap_at_10`].
+    pub overlap_at_10_mean: Option<f64>,
+    /// [The mean overlap of the sides](Overlap::mean) / that of Meilisearch with itself. 1: PostgreSQL differs from
+    /// Meilisearch no more than that from itself. `None` also where Meilisearch has nothing in common with itself.
+    pub relative_overlap: Option<f64>,
 }
 
 /// How often a side found nothing, over first pages: an empty page 7 says little.

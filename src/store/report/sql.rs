@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::{FromRow, PgPool};
 
-use super::{Latencies, Overlap, PairStats, Percentiles, ReadStats, ZeroResults};
+use super::{Latencies, NoiseFloor, Overlap, PairStats, Percentiles, ReadStats, ZeroResults};
 
 /// Rows of a writer that knows only the fixed columns have no microseconds: then the milliseconds count, unless they
 /// are -1, no answer.
 const PAIRS: &str = "
     WITH pair AS (
-        SELECT endpoint, settled, overlap_at_10, agreement_ndcg_at_10_linear_v1 AS agreement,
+        SELECT endpoint, settled, overlap_at_10, noise_overlap_at_10, agreement_ndcg_at_10_linear_v1 AS agreement,
             cardinality(meili_ids) = 0 AS meili_empty,
             cardinality(pg_ids) = 0 AS pg_empty,
             query_offset = 0 AND query_limit > 0 AS first_page,
@@ -34,6 +34,8 @@ const PAIRS: &str = "
         avg(overlap_at_10) AS overlap_mean,
         percentile_cont(ARRAY[0.1, 0.5]::float8[]) WITHIN GROUP (ORDER BY overlap_at_10) AS overlap,
         avg(overlap_at_10) FILTER (WHERE NOT (meili_empty AND pg_empty)) AS overlap_nonempty,
+        count(noise_overlap_at_10) AS noise_pairs,
+        avg(noise_overlap_at_10) AS noise_overlap,
         avg(agreement) AS agreement,
         avg(identical::int)::float8 AS identical,
         (avg(same_top::int) FILTER (WHERE NOT (meili_empty AND pg_empty)))::float8 AS same_top,
@@ -83,6 +85,8 @@ struct PairRow {
     overlap_mean: Option<f64>,
     overlap: Option<Vec<f64>>,
     overlap_nonempty: Option<f64>,
+    noise_pairs: i64,
+    noise_overlap: Option<f64>,
     agreement: Option<f64>,
     identical: Option<f64>,
     same_top: Option<f64>,
@@ -161,6 +165,12 @@ impl From<PairRow> for PairStats {
             (Some(mean), Some(&[p10, p50])) => Some(Overlap { mean, p10, p50 }),
             _ => None,
         };
+        let relative = |noise: f64| row.overlap_mean.filter(|_| noise > 0.0).map(|mean| mean / noise);
+        let noise_floor = NoiseFloor {
+            pairs: row.noise_pairs.unsigned_abs(),
+            overlap_at_10_mean: row.noise_overlap,
+            relative_overlap: row.noise_overlap.and_then(relative),
+        };
         Self {
             pairs: row.pairs.unsigned_abs(),
             settled: row.settled.unsigned_abs(),
@@ -169,6 +179,7 @@ impl From<PairRow> for PairStats {
             both_empty: row.both_empty.unsigned_abs(),
             overlap_at_10: overlap,
             overlap_at_10_nonempty_mean: row.overlap_nonempty,
+            noise_floor,
             agreement_ndcg_at_10: row.agreement,
             identical_order: row.identical,
             same_top: row.same_top,
