@@ -87,9 +87,8 @@ impl Tally {
             Some(Statistic::Percentile(_)) => quantile(values, statistic, level),
             Some(Statistic::Mean) | None => sampled(mean(values), mean_bounds(values, level), values.len() as u64),
         };
-        let share = |hits: u64, of: u64| {
-            sampled((of > 0).then(|| hits as f64 / of as f64), stats::share(hits, of, level), of)
-        };
+        let share =
+            |hits: u64, of: u64| sampled((of > 0).then(|| hits as f64 / of as f64), stats::share(hits, of, level), of);
         match metric {
             Metric::OverlapAt10 => values(&self.overlap),
             Metric::AgreementNdcgAt10 => values(&self.agreement),
@@ -100,9 +99,7 @@ impl Tally {
                 quotient(&of(&self.pg_ms), &of(&self.meili_ms), "pairs whose latency is known")
             }
             Metric::OverlapOfCeiling => {
-                let of = |values: &[f64]| {
-                    sampled(mean(values), mean_bounds(values, level / 2.0), values.len() as u64)
-                };
+                let of = |values: &[f64]| sampled(mean(values), mean_bounds(values, level / 2.0), values.len() as u64);
                 quotient(&of(&self.overlap), &of(&self.noise), "pairs for which Meilisearch was asked twice")
             }
             Metric::ShadowFailures => share(self.failed, self.failed + self.compared),
@@ -140,7 +137,8 @@ fn quantile(values: &[f64], statistic: Option<Statistic>, level: f64) -> Seen {
 }
 
 fn quotient(of: &Seen, by: &Seen, what: &str) -> Seen {
-    let (Seen::Sampled { value, bounds, .. }, Seen::Sampled { value: divisor, bounds: below, samples }) = (of, by) else {
+    let (Seen::Sampled { value, bounds, .. }, Seen::Sampled { value: divisor, bounds: below, samples }) = (of, by)
+    else {
         return Seen::Unknown(format!("there are no {what}"));
     };
     let value = value.zip(*divisor).filter(|(_, divisor)| *divisor > 0.0).map(|(value, divisor)| value / divisor);
@@ -203,7 +201,10 @@ mod tests {
     fn classes_have_figures_of_their_own() {
         let tail = |overlap| Pair { classes: vec![QueryClass::Tail], ..pair(overlap) };
         let samples = samples([pair(1.0), tail(0.2), tail(0.4)]);
-        assert_eq!(figure(&samples.classes[&QueryClass::Short], Metric::OverlapAt10, Some(Statistic::Mean)).0, Some(1.0));
+        assert_eq!(
+            figure(&samples.classes[&QueryClass::Short], Metric::OverlapAt10, Some(Statistic::Mean)).0,
+            Some(1.0)
+        );
         let (value, _, count) = figure(&samples.classes[&QueryClass::Tail], Metric::OverlapAt10, Some(Statistic::Mean));
         assert!((value.unwrap() - 0.3).abs() < 1e-9 && count == 2);
     }

@@ -1,0 +1,112 @@
+//! What is known without samples: measurements, comparisons, backfills, processes. Pure.
+
+use super::{Gate, Look, Metric, Seen};
+
+impl Look {
+    /// What there is to be seen of a metric that is a fact.
+    pub(super) fn fact(&self, gate: &Gate) -> Seen {
+        match gate.metric {
+            Metric::JudgedNdcgRatio => self.judged(gate),
+            Metric::DriftDocuments => self.drifting(gate),
+            Metric::BackfillSucceeded => self.backfilled(),
+            Metric::ReplicasBehind => self.behind(),
+            Metric::JournalPending => self.journals("writes", |replica| replica.journal_pending.map(|n| n as f64), sum),
+            Metric::DeadLetters => {
+                self.journals("dead letters", |replica| replica.journal_dead_letters.map(|n| n as f64), sum)
+            }
+            Metric::JournalOldestSeconds => {
+                self.journals("the oldest write", |replica| replica.journal_oldest_seconds, f64::max)
+            }
+            other => Seen::Unknown(format!("{} is no fact", other.name())),
+        }
+    }
+
+    fn judged(&self, gate: &Gate) -> Seen {
+        let run = self.evals.get(&gate.window).and_then(Option::as_ref);
+        let Some(run) = run else {
+            let advice = "run `crossfade eval --qrels FILE --keep` with judgments";
+            return Seen::Unknown(format!("no measurement with judgments is recent enough; {advice}"));
+        };
+        match (run.ndcg_at_10, run.source_ndcg_at_10) {
+            (Some(pg), Some(meili)) if meili > 0.0 => Seen::Known {
+                value: pg / meili,
+                of: format!("NDCG@10 {pg:.3} of pg by {meili:.3} of meili, {} judged queries", run.judged),
+            },
+            _ => Seen::Unknown("the last measurement does not say how good Meilisearch is by the judgments".to_owned()),
+        }
+    }
+
+    fn drifting(&self, gate: &Gate) -> Seen {
+        let advice = |index: &str| format!("run `crossfade drift check --index {index}`");
+        if let Some(job) = self.backfills.iter().find(|job| !self.drift.iter().any(|seen| seen.index == job.target)) {
+            return Seen::Unknown(format!("{} was never compared; {}", job.target, advice(&job.target)));
+        }
+        if self.drift.is_empty() {
+            return Seen::Unknown(format!("no index was ever compared; {}", advice("NAME")));
+        }
+        for seen in &self.drift {
+            let age = self.now.duration_since(seen.began);
+            if age.unsigned_abs() > gate.window {
+                let hours = age.as_secs() / 3_600;
+                return Seen::Unknown(format!("{} was compared {hours} h ago; {}", seen.index, advice(&seen.index)));
+            }
+            if seen.differing == 0 && seen.unsettled > 0 {
+                let (index, left) = (&seen.index, seen.unsettled);
+                return Seen::Unknown(format!(
+                    "{left} documents of {index} were changed at each look; {}",
+                    advice(index)
+                ));
+            }
+        }
+        let differing: u64 = self.drift.iter().map(|seen| seen.differing).sum();
+        let documents: u64 = self.drift.iter().map(|seen| seen.documents).sum();
+        Seen::Known { value: differing as f64, of: format!("of {documents} documents") }
+    }
+
+    fn backfilled(&self) -> Seen {
+        if self.backfills.is_empty() {
+            return Seen::Unknown("there was no backfill; `crossfade backfill start` makes one".to_owned());
+        }
+        match self.backfills.iter().find(|job| job.status != "succeeded") {
+            Some(job) => Seen::Known { value: 0.0, of: format!("the job {} is {}", job.job_id, job.status) },
+            None => Seen::Known { value: 1.0, of: format!("{} indexes", self.backfills.len()) },
+        }
+    }
+
+    fn behind(&self) -> Seen {
+        if self.replicas.is_empty() {
+            return Seen::Unknown(
+                "no process of the service reports; give the migration `.heartbeat(&store)`".to_owned(),
+            );
+        }
+        let behind: Vec<&str> = self
+            .replicas
+            .iter()
+            .filter(|replica| !(replica.live && replica.follows(&self.flags)))
+            .map(|replica| replica.replica.as_str())
+            .collect();
+        let of = match behind.first() {
+            None => format!("all of {} processes go by these flags", self.replicas.len()),
+            Some(first) => format!("{first} is silent or goes by other flags; `crossfade replicas list`"),
+        };
+        Seen::Known { value: behind.len() as f64, of }
+    }
+
+    /// Over the journals of all processes that live. Several that share one count it several times: rather too much.
+    fn journals(
+        &self,
+        what: &str,
+        of: impl Fn(&crate::store::Replica) -> Option<f64>,
+        together: impl Fn(f64, f64) -> f64,
+    ) -> Seen {
+        let live = self.replicas.iter().filter(|replica| replica.live);
+        match live.filter_map(of).reduce(together) {
+            Some(value) => Seen::Known { value, of: String::new() },
+            None => Seen::Unknown(format!("no process tells of {what} in its journal")),
+        }
+    }
+}
+
+fn sum(one: f64, other: f64) -> f64 {
+    one + other
+}
