@@ -65,6 +65,8 @@ pub mod journal;
 // Adapters and jobs.
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub mod backfill;
+#[cfg(feature = "postgres")]
+pub mod cutover;
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub mod drift;
 #[cfg(feature = "eval")]

@@ -114,6 +114,11 @@ pub const BACKFILL_FENCED: &str = "backfill_fenced_total";
 /// Documents on which the sides differ, as the last drift check or the last sample found. Labels: `kind`.
 pub const DRIFT_DOCUMENTS: &str = "drift_documents";
 
+/// Looks at the gates, by the verdict. Labels: `verdict`.
+pub const GATE_VERDICTS: &str = "gate_verdicts_total";
+/// Steps of the migration that this process has taken. Labels: `step`.
+pub const GATE_STEPS: &str = "gate_steps_total";
+
 /// What a metric is, for [`describe`].
 enum Kind {
     Counter,
@@ -194,6 +199,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Documents on which the sides differ, as the last drift check or the last sample found",
     ),
+    (GATE_VERDICTS, Kind::Counter, Unit::Count, "Looks at the gates, by the verdict"),
+    (GATE_STEPS, Kind::Counter, Unit::Count, "Steps of the migration that this process has taken"),
 ];
 
 /// Tells the installed recorder the meaning and unit of every metric of the crate. Call it once, after installing one.
@@ -500,6 +507,18 @@ pub(crate) fn outbox_active(side: Side, active: bool) {
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub(crate) fn drift_found(kind: &'static str, documents: u64) {
     metrics::gauge!(DRIFT_DOCUMENTS, "kind" => kind).set(documents as f64);
+}
+
+/// The gates were looked at.
+#[cfg(feature = "postgres")]
+pub(crate) fn gates_judged(verdict: &'static str) {
+    metrics::counter!(GATE_VERDICTS, "verdict" => verdict).increment(1);
+}
+
+/// A step of the migration was taken.
+#[cfg(feature = "postgres")]
+pub(crate) fn step_taken(step: &'static str) {
+    metrics::counter!(GATE_STEPS, "step" => step).increment(1);
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write"]),
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("eval", &["words", "backend", "store"]),
+    ("gates", &["words", "plan", "store"]),
+    ("cutover", &["words", "plan", "telemetry", "store", "gates"]),
     ("http", &["words", "codec"]),
     ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
@@ -35,6 +37,7 @@ const WORD_MODULES: &[&str] = &[
     "relevance",
     "settings",
     "sort",
+    "stats",
     "tokens",
     "write",
 ];
