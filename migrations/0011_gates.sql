@@ -1,6 +1,6 @@
 -- What gates decide by, and what was decided.
 
--- Measurements with judgments, as `crossfade eval --keep` leaves them.
+-- Measurements with judgments, as `crossfade eval --store` leaves them.
 CREATE TABLE eval_runs (
     id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     index_uid   TEXT COLLATE "C" NOT NULL,

@@ -7,6 +7,7 @@ use super::SettingDifference;
 use crate::{
     document::{Document, DocumentId, Version},
     error::Side,
+    store::evidence::DriftSeen,
     telemetry,
 };
 
@@ -99,6 +100,19 @@ pub struct DriftReport {
     pub began: Timestamp,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl DriftReport {
+    /// What is kept of it, for gates.
+    pub fn seen(&self) -> DriftSeen {
+        DriftSeen {
+            index: self.index.clone(),
+            began: self.began,
+            documents: self.documents.meili,
+            differing: self.counts.total(),
+            unsettled: self.unsettled,
+        }
+    }
 }
 
 impl DriftKind {

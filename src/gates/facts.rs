@@ -24,7 +24,7 @@ impl Look {
     fn judged(&self, gate: &Gate) -> Seen {
         let run = self.evals.get(&gate.window).and_then(Option::as_ref);
         let Some(run) = run else {
-            let advice = "run `crossfade eval --qrels FILE --keep` with judgments";
+            let advice = "run `crossfade eval --qrels FILE --store` with judgments";
             return Seen::Unknown(format!("no measurement with judgments is recent enough; {advice}"));
         };
         match (run.ndcg_at_10, run.source_ndcg_at_10) {

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
+use crate::store::evidence::statements;
+
 /// A figure that a gate is about. Closed: each has a query, a unit and a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
@@ -160,6 +162,21 @@ impl Metric {
             | Self::BackfillSucceeded
             | Self::ReplicasBehind => Unit::Count,
             _ => Unit::Share,
+        }
+    }
+
+    /// The statement that feeds it. `$1` is the beginning of the window, in microseconds since 1970, or its length in seconds.
+    pub fn query(self) -> &'static str {
+        match self {
+            Self::Completeness => statements::RECORDED,
+            Self::ReadFallbacks => statements::READ_TALLY,
+            Self::JudgedNdcgRatio => statements::LAST_EVAL,
+            Self::DriftDocuments => statements::LAST_DRIFT,
+            Self::BackfillSucceeded => statements::LAST_BACKFILLS,
+            Self::JournalPending | Self::JournalOldestSeconds | Self::DeadLetters | Self::ReplicasBehind => {
+                statements::REPLICAS
+            }
+            _ => statements::PAIRS,
         }
     }
 

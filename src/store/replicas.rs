@@ -83,7 +83,7 @@ const REPORT: &str = "
         journal_dead_letters = excluded.journal_dead_letters, write_millis = excluded.write_millis,
         seen_at = clock_timestamp(), report_seconds = excluded.report_seconds";
 
-const ALL: &str = "
+pub(crate) const ALL: &str = "
     SELECT replica, host, plan_version, phase, write_mode, read_backend,
         (extract(epoch FROM mode_since) * 1000000)::bigint AS mode_micros,
         extract(epoch FROM clock_timestamp() - mode_since)::float8 AS mode_seconds,
@@ -188,6 +188,8 @@ impl Row {
 }
 
 /// STANDIN
+pub(crate) const READ_TALLY: &str = "";
+/// x
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReadTally {
     /// x

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backend", &["words", "telemetry"]),
     ("journal", &["words", "telemetry"]),
     ("outbox", &["words", "plan", "telemetry", "breaker", "backend", "journal"]),
-    ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write"]),
+    ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write", "store"]),
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("eval", &["words", "backend", "store"]),
     ("gates", &["words", "plan", "store"]),

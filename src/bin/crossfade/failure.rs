@@ -7,9 +7,11 @@ use crossfade::{
         BackfillError,
         source::{SourceError, SourceErrorKind},
     },
+    cutover::CutoverError,
     drift::DriftError,
     error::{BackendError, BackendErrorKind},
     eval::EvalError,
+    gates::PolicyError,
     journal::{JournalError, JournalErrorKind},
     outbox::OutboxError,
     store::StoreError,
@@ -22,6 +24,10 @@ pub(crate) enum Failure {
     NoDatabase,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Gates(PolicyError),
+    #[error(transparent)]
+    Cutover(#[from] CutoverError),
     #[error("no journal: give --journal PATH for a file, or --journal-url (or DATABASE_URL) for a database")]
     NoJournal,
     #[error("there is no file {}; give the path that the service opens its journal at", .0.display())]
@@ -93,8 +99,11 @@ impl Failure {
         ExitCode::from(match self {
             Self::NoJournal | Self::NoSuchFile(_) | Self::NotConfirmed => 2,
             Self::NoDatabase | Self::Store(StoreError::InvalidUrl | StoreError::InvalidSchema(_)) => 2,
-            Self::Store(StoreError::Refused { .. }) => 3,
+            Self::Store(StoreError::Refused { .. }) | Self::Gates(_) => 3,
             Self::Store(StoreError::Unreachable { .. }) => 4,
+            Self::Cutover(CutoverError::Store(StoreError::Unreachable { .. })) => 4,
+            Self::Cutover(CutoverError::NotKept { .. }) => 1,
+            Self::Cutover(_) => 3,
             Self::Journal(error) if error.kind() == JournalErrorKind::Unavailable => 4,
             Self::InUse => 4,
             Self::NoMeili | Self::Dictionary(_) => 2,

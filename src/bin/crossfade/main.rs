@@ -1,15 +1,18 @@
 //! The `crossfade` program: operates a migration from the command line.
 
+mod advance;
 mod backfill;
 mod database;
 mod drift;
 mod eval;
 mod failure;
 mod flags;
+mod gate;
 mod journal;
 mod meili;
 mod migrate;
 mod output;
+mod ramp;
 mod replicas;
 mod report;
 mod span;
@@ -34,13 +37,15 @@ Examples:
   crossfade flags set search_write_mode dual --why 'start of the migration'
   crossfade flags get
   crossfade report --since 24h
+  crossfade gate
+  crossfade advance
   crossfade journal status --journal /var/lib/search/journal.db
   crossfade backfill start --index posts
   crossfade drift check --index posts
   crossfade eval --docs posts.jsonl.gz --queries queries.tsv --meili http://meili.internal:7700
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database or the journal
-cannot be reached or is in use"
+cannot be reached or is in use; `gate` ends with 0 for pass, 1 for fail and 2 for hold"
 )]
 struct Cli {
     #[command(flatten)]
@@ -65,6 +70,12 @@ enum Command {
     Replicas(replicas::Replicas),
     /// Compare the documents of both sides, and repair what differs.
     Drift(drift::Drift),
+    /// Say whether the migration may take its next step.
+    Gate(Box<gate::Gate>),
+    /// Take the next step, if the gates before it pass.
+    Advance(advance::Advance),
+    /// Look at the gates again and again, and propose or take the steps.
+    Ramp(ramp::Ramp),
     /// Measure how nearly PostgreSQL answers as Meilisearch does, on a corpus and queries of your own.
     Eval(Box<eval::Eval>),
 }
@@ -86,7 +97,7 @@ fn main() -> ExitCode {
     // Not waited for: a read of standard input, for instance, ends when that does.
     runtime.shutdown_background();
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {failure}");
             failure.exit_code()
@@ -94,9 +105,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+/// Most commands end with 0 or fail; a verdict is an exit code of its own.
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let database = &cli.database;
     match cli.command {
+        Command::Gate(gate) => return Box::pin(gate::run(database, *gate)).await,
+        Command::Advance(advance) => Box::pin(advance::run(database, advance)).await,
+        Command::Ramp(ramp) => Box::pin(ramp::run(database, ramp)).await,
         Command::Migrate => migrate::run(&database.connect().await?).await,
         Command::Flags(flags) => flags::run(&database.connect().await?, flags).await,
         Command::Report(report) => report::run(&database.connect().await?, report).await,
@@ -106,4 +121,5 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Drift(drift) => Box::pin(drift::run(database, drift)).await,
         Command::Eval(eval) => Box::pin(eval::run(database, *eval)).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -17,6 +17,19 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
     text(&serde_json::to_string_pretty(value)?)
 }
 
+/// Prints one JSON value on a line of its own.
+pub(crate) fn line(value: &impl Serialize) -> io::Result<()> {
+    text(&serde_json::to_string(value)?)
+}
+
+/// A text without the white space that all of its lines begin with.
+pub(crate) fn unindented(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_matches('\n').lines().collect();
+    let filled = lines.iter().filter(|line| !line.trim().is_empty());
+    let indent = filled.map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
+    lines.iter().map(|line| line.get(indent..).unwrap_or_default().trim_end()).collect::<Vec<_>>().join("\n")
+}
+
 /// What came from elsewhere, on one line and without what a terminal would obey.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());

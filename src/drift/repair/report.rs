@@ -6,6 +6,7 @@ use crate::{
     document::DocumentId,
     drift::{DriftCounts, DriftKind, DriftReport},
     error::Side,
+    store::evidence::DriftSeen,
 };
 
 /// What would be done about drift: from a [`DriftReport`] alone, without anything that can write.
@@ -75,6 +76,14 @@ impl RepairPlan {
                 Self { authority, meili, pg: nothing }
             }
         }
+    }
+}
+
+impl RepairReport {
+    /// What is kept of it, for gates: what is left.
+    pub fn seen(&self) -> DriftSeen {
+        let found = self.check.seen();
+        DriftSeen { differing: self.left.total(), unsettled: found.unsettled + self.unsettled, ..found }
     }
 }
 

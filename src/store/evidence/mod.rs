@@ -70,11 +70,11 @@ pub struct Recorded {
     pub lost: u64,
 }
 
-const KEEP_EVAL: &str = "
+pub(crate) const KEEP_EVAL: &str = "
     INSERT INTO eval_runs (index_uid, ran_by, queries, judged, overlap_at_10, ndcg_at_10, source_ndcg_at_10)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
-const LAST_EVAL: &str = "
+pub(crate) const LAST_EVAL: &str = "
     SELECT index_uid, queries, judged, overlap_at_10, ndcg_at_10, source_ndcg_at_10
     FROM eval_runs
     WHERE judged > 0 AND ran_at > clock_timestamp() - make_interval(secs => $1)
@@ -84,18 +84,18 @@ const KEEP_DRIFT: &str = "
     INSERT INTO drift_checks (index_uid, began_at, documents, differing, unsettled)
     VALUES ($1, 'epoch'::timestamptz + $2 * interval '1 microsecond', $3, $4, $5)";
 
-const LAST_DRIFT: &str = "
+pub(crate) const LAST_DRIFT: &str = "
     SELECT DISTINCT ON (index_uid) index_uid, (extract(epoch FROM began_at) * 1000000)::bigint AS began_micros,
         documents, differing, unsettled
     FROM drift_checks ORDER BY index_uid, began_at DESC";
 
 /// Jobs of other programs have no kind of their own: the last one made for a target is its last.
-const LAST_BACKFILLS: &str = "
+pub(crate) const LAST_BACKFILLS: &str = "
     SELECT DISTINCT ON (target) target, job_id, status FROM backfill_jobs
     WHERE status <> 'cancelled' ORDER BY target, created_at DESC, job_id DESC";
 
 /// Losses are tallied by the minute: the one that the window begins in counts whole.
-const RECORDED: &str = "
+pub(crate) const RECORDED: &str = "
     SELECT
         (SELECT count(*) FROM shadow_read_logs WHERE created_at >= since.at) AS stored,
         (SELECT coalesce(sum(lost), 0)::bigint FROM shadow_log_losses WHERE minute > since.at - interval '1 minute') AS lost
@@ -106,6 +106,12 @@ const CHANGED: &str = "
     WHERE flag_name = ANY($1) ORDER BY id DESC LIMIT 1";
 
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// The statements, for people who want to know what a gate goes by.
+pub(crate) mod statements {
+    pub(crate) use super::{LAST_BACKFILLS, LAST_DRIFT, LAST_EVAL, RECORDED, pairs::PAIRS};
+    pub(crate) use crate::store::replicas::{ALL as REPLICAS, READ_TALLY};
+}
 
 #[derive(FromRow)]
 struct EvalRow {

@@ -45,7 +45,7 @@ pub enum Settled {
 ///
 /// Rows of a writer that knows only the fixed columns have no microseconds: then the milliseconds count, unless they
 /// are -1, no answer.
-pub(super) const PAIRS: &str = "
+pub(crate) const PAIRS: &str = "
     WITH pair AS (
         SELECT id, created_at, outcome = 'compared' AS compared, settled, overlap_at_10,
             agreement_ndcg_at_10_linear_v1 AS agreement,
