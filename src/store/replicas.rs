@@ -186,26 +186,3 @@ impl Row {
         }
     }
 }
-
-/// STANDIN
-pub(crate) const READ_TALLY: &str = "";
-/// x
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ReadTally {
-    /// x
-    pub wanted: u64,
-    /// x
-    pub fallbacks: u64,
-}
-impl Replicas {
-    /// STANDIN
-    pub async fn read_tally(&self, _since: Timestamp) -> Result<ReadTally, StoreError> {
-        Ok(ReadTally::default())
-    }
-}
-impl Replica {
-    /// STANDIN
-    pub fn follows(&self, flags: &super::StoredFlags) -> bool {
-        flags.plan().is_ok_and(|plan| plan.phase().to_string() == self.phase)
-    }
-}

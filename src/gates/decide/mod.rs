@@ -236,3 +236,6 @@ fn bounds(seen: &Seen) -> Option<Bounds> {
         Seen::Known { .. } | Seen::Unknown(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
