@@ -50,6 +50,7 @@ pub mod write;
 pub mod breaker;
 pub mod codec;
 pub mod plan;
+pub mod tally;
 pub mod telemetry;
 
 // Middleware.

@@ -26,6 +26,7 @@ use crate::{
     opaque::opaque_debug,
     plan::PlanHandle,
     shadow::{self, ShadowPolicy, ShadowRecord, ShadowSink},
+    tally::Tally,
 };
 
 /// Collects what a [`Migration`] is made of. `J` says whether there is a journal.
@@ -53,6 +54,7 @@ struct Parts {
     breaker: BreakerPolicy,
     salt: Arc<str>,
     deadline: Duration,
+    tally: Arc<Tally>,
     tasks: Vec<Task>,
     #[cfg(feature = "postgres")]
     replicas: Option<Replicas>,
@@ -93,6 +95,7 @@ impl MigrationBuilder {
             breaker: BreakerPolicy::default(),
             salt: Arc::from("crossfade"),
             deadline: Duration::from_secs(1),
+            tally: Arc::default(),
             tasks: Vec::new(),
             #[cfg(feature = "postgres")]
             replicas: None,
@@ -222,7 +225,7 @@ impl Parts {
     fn beat(&mut self, writes: Option<DualWrites>) {
         #[cfg(feature = "postgres")]
         if let Some(replicas) = self.replicas.take() {
-            let heartbeat = Heartbeat { replicas, plan: self.plan.clone(), writes };
+            let heartbeat = Heartbeat { replicas, plan: self.plan.clone(), writes, tally: self.tally.clone() };
             self.tasks.push(Box::new(|stop| heartbeat.run(stop).boxed()));
         }
         #[cfg(not(feature = "postgres"))]
@@ -235,8 +238,8 @@ impl Parts {
         self.tasks.extend(target.upkeep());
         let (queue, shadow) = shadow::pair(self.shadow, source, target.clone(), self.settlement, self.sink);
         let breaker = Arc::new(Breaker::new(self.breaker));
-        let (plan, salt, deadline) = (self.plan, self.salt, self.deadline);
-        let migration = Migration { plan, target, queue, breaker, salt, deadline, writes };
+        let (plan, tally, salt, deadline) = (self.plan, self.tally, self.salt, self.deadline);
+        let migration = Migration { plan, target, queue, breaker, tally, salt, deadline, writes };
         Ok((migration, Worker { shadow, writes: worker, tasks: self.tasks }))
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredFlag, StoredFlags};
-pub use replicas::{Replica, ReplicaReport, Replicas};
+pub use replicas::{PgReads, ReadTally, Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };

@@ -7,9 +7,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("codec", WORDS),
     ("breaker", WORDS),
     ("plan", &["words", "telemetry"]),
+    ("tally", WORDS),
     ("telemetry", WORDS),
-    ("decide", &["words", "codec", "plan", "telemetry", "breaker"]),
-    ("route", &["words", "codec", "plan", "telemetry", "breaker", "decide", "backend"]),
+    ("decide", &["words", "codec", "plan", "telemetry", "breaker", "tally"]),
+    ("route", &["words", "codec", "plan", "telemetry", "breaker", "tally", "decide", "backend"]),
     ("shadow", &["words", "codec", "plan", "telemetry", "decide", "backend"]),
     ("dual_write", &["words", "codec", "plan", "telemetry", "breaker", "backend", "journal"]),
     ("backend", &["words", "telemetry"]),
@@ -21,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gates", &["words", "plan", "store"]),
     ("cutover", &["words", "plan", "telemetry", "store", "gates"]),
     ("http", &["words", "codec"]),
-    ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
+    ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 

@@ -11,6 +11,7 @@ mod double;
 mod drift;
 mod flag_rules;
 mod flag_watch;
+mod gates;
 mod house;
 mod http;
 mod http_writes;

@@ -110,7 +110,7 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::big
 /// The statements, for people who want to know what a gate goes by.
 pub(crate) mod statements {
     pub(crate) use super::{LAST_BACKFILLS, LAST_DRIFT, LAST_EVAL, RECORDED, pairs::PAIRS};
-    pub(crate) use crate::store::replicas::{ALL as REPLICAS, READ_TALLY};
+    pub(crate) use crate::store::replicas::{ALL as REPLICAS, tallies::SUM as READ_TALLY};
 }
 
 #[derive(FromRow)]

@@ -5,11 +5,13 @@ mod evidence;
 mod ramp;
 mod steps;
 
+use std::time::Duration;
+
 use crossfade::{
     gates::Policy,
     journal::Status,
     plan::Plan,
-    store::{DEFAULT_SCHEMA, ReplicaReport, Store, evidence::DriftSeen},
+    store::{DEFAULT_SCHEMA, PgReads, ReplicaReport, Store, evidence::DriftSeen},
     testing::{TestDatabase, TestPostgres},
 };
 use jiff::Timestamp;
@@ -55,7 +57,17 @@ impl Ground {
     pub(crate) async fn all_well(&self) {
         let plan: Plan = self.store.flags().read().await.unwrap().plan().unwrap();
         let journal = Status { pending: 3, dead_letters: 0, oldest_seconds: Some(0.5), ..Status::default() };
-        let report = self.report("one", plan, journal);
+        let report = ReplicaReport {
+            replica: "one".to_owned(),
+            host: "here".to_owned(),
+            plan,
+            revision: 0,
+            reads: PgReads::default(),
+            reads_before: PgReads::default(),
+            journal: Some(journal),
+            write: None,
+            every: Duration::from_secs(60),
+        };
         self.store.replicas().report(&report).await.unwrap();
         let job = "INSERT INTO backfill_jobs (job_id, target, status) VALUES ('posts-1', 'posts', 'succeeded') ON CONFLICT DO NOTHING";
         sqlx::query(job).execute(&self.pool).await.unwrap();

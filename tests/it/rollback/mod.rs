@@ -1,3 +1,4 @@
 //! The way back: the latch, the guard that sets it, and the program's one action.
 
+mod replicas;
 mod table;
