@@ -213,7 +213,7 @@ mod tests {
     fn a_quantile_is_bounded_by_values_that_were_seen_or_by_nothing() {
         let few = samples((0..3).map(|_| pair(1.0))).all;
         let (_, bounds, _) = figure(&few, Metric::PgLatencyMs, Some(Statistic::Percentile(95)));
-        assert_eq!((bounds.lower, bounds.upper), (20.0, f64::INFINITY).min((bounds.lower, bounds.upper)));
+        assert!(bounds.lower <= 20.0 && bounds.upper == f64::INFINITY);
         let many = samples((0..2_000).map(|n| Pair { pg_ms: Some(f64::from(n)), ..pair(1.0) })).all;
         let (value, bounds, _) = figure(&many, Metric::PgLatencyMs, Some(Statistic::Percentile(95)));
         let value = value.unwrap();

@@ -140,7 +140,10 @@ fn an_average_does_not_hide_a_class() {
     assert_eq!(decide(&head, &look(SHADOW, pairs())).unwrap().verdict, Verdict::Pass);
     // A class of which too little is known is not the worst.
     let few = (0..600).map(|_| pair(1.0, QueryClass::Head)).chain((0..10).map(|_| pair(0.0, QueryClass::Short)));
-    assert_eq!(decide(&policy(&["overlap_median"], ""), &look(SHADOW, few)).unwrap().gates[0].worst.as_ref().unwrap().class, QueryClass::Head);
+    assert_eq!(
+        decide(&policy(&["overlap_median"], ""), &look(SHADOW, few)).unwrap().gates[0].worst.as_ref().unwrap().class,
+        QueryClass::Head
+    );
 }
 
 #[test]

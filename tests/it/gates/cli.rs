@@ -27,7 +27,10 @@ async fn the_verdict_is_the_exit_code() {
     let decision = json(&fail.stdout);
     assert_eq!((fail.code, &decision["verdict"], &decision["phase"]), (Some(1), &"fail".into(), &"shadow".into()));
     let overlap = decision["gates"].as_array().unwrap().iter().find(|gate| gate["gate"] == "overlap_median").unwrap();
-    assert_eq!((&overlap["value"], &overlap["samples"], &overlap["goal"]["at_least"]), (&0.1.into(), &600.into(), &0.7.into()));
+    assert_eq!(
+        (&overlap["value"], &overlap["samples"], &overlap["goal"]["at_least"]),
+        (&0.1.into(), &600.into(), &0.7.into())
+    );
     assert_eq!(ground.count("SELECT count(*) FROM gate_verdicts").await, 3);
 }
 

@@ -59,7 +59,13 @@ async fn the_last_measurement_and_the_last_comparison_of_each_index_count() {
     assert_eq!(evidence.last_eval(day).await.unwrap(), None);
 
     let now = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
-    let seen = |index: &str, began, differing| DriftSeen { index: index.to_owned(), began, documents: 5, differing, unsettled: 0 };
+    let seen = |index: &str, began, differing| DriftSeen {
+        index: index.to_owned(),
+        began,
+        documents: 5,
+        differing,
+        unsettled: 0,
+    };
     let before = now - jiff::SignedDuration::from_secs(60);
     for seen in [seen("posts", now, 0), seen("posts", before, 3), seen("users", before, 1)] {
         evidence.keep_drift(&seen).await.unwrap();

@@ -71,13 +71,14 @@ impl Ground {
         self.store.replicas().report(&report).await.unwrap();
         let job = "INSERT INTO backfill_jobs (job_id, target, status) VALUES ('posts-1', 'posts', 'succeeded') ON CONFLICT DO NOTHING";
         sqlx::query(job).execute(&self.pool).await.unwrap();
-        let drift = DriftSeen { index: "posts".to_owned(), began: Timestamp::now(), documents: 10, differing: 0, unsettled: 0 };
+        let drift =
+            DriftSeen { index: "posts".to_owned(), began: Timestamp::now(), documents: 10, differing: 0, unsettled: 0 };
         self.store.evidence().keep_drift(&drift).await.unwrap();
     }
 
     /// Without the gate that needs judgments.
     pub(crate) fn policy(&self, more: &str) -> Policy {
-        Policy::parse(&format!("[gates.judged_ndcg]\nenabled = false\n{more}")).unwrap()
+        Policy::parse(&format!("{more}\n[gates.judged_ndcg]\nenabled = false")).unwrap()
     }
 
     pub(crate) async fn count(&self, query: &'static str) -> i64 {

@@ -52,7 +52,10 @@ async fn a_hold_changes_nothing_unless_it_is_overridden_and_that_is_kept() {
     let kept = ground.store.decisions().steps(1).await.unwrap().remove(0);
     assert_eq!((kept.overridden, kept.verdict.as_str(), kept.why.as_str()), (true, "hold", "it is time"));
     // Both looks are kept with what was known.
-    assert_eq!(ground.count("SELECT count(*) FROM gate_verdicts WHERE decision->'gates' @> '[{\"gate\": \"drift\"}]'").await, 2);
+    assert_eq!(
+        ground.count("SELECT count(*) FROM gate_verdicts WHERE decision->'gates' @> '[{\"gate\": \"drift\"}]'").await,
+        2
+    );
     let history = ground.store.flags().history(1).await.unwrap().remove(0);
     assert!(history.why.contains(&format!("verdict {}", kept.verdict_id)), "{}", history.why);
 }
@@ -64,20 +67,18 @@ async fn two_who_advance_at_once_take_one_step() {
     // Twice, since there are eight steps that can be overridden.
     for _ in 0..2 {
         ground.all_well().await;
-        let before = ground.store.flags().read().await.unwrap();
+        let before = ground.count("SELECT count(*) FROM gate_steps").await;
         let terms = Advance { overriding: true, ..TERMS };
         let all = (0..4).map(|_| advance(&ground.store, &policy, terms));
         let outcomes = futures_util::future::join_all(all).await;
         let taken = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        let moved = |outcome: &&Result<_, CutoverError>| {
-            matches!(outcome, Err(CutoverError::Store(StoreError::Moved { .. })))
-        };
-        // Whoever looked after the step of another has seen the flags that it set.
-        let after = ground.store.flags().read().await.unwrap();
-        assert_eq!((after.revision - before.revision) as usize, taken);
+        let moved =
+            |outcome: &&Result<_, CutoverError>| matches!(outcome, Err(CutoverError::Store(StoreError::Moved { .. })));
+        assert!(taken > 0);
         assert_eq!(outcomes.iter().filter(moved).count(), 4 - taken, "{outcomes:?}");
-        let rows = ground.count("SELECT count(*) FROM gate_steps").await;
-        assert_eq!(rows, ground.count("SELECT count(DISTINCT revision) FROM gate_steps").await);
+        // Whoever looked after the step of another has seen the flags that it set: no step was taken twice.
+        let after = ground.count("SELECT count(DISTINCT (step, share)) FROM gate_steps").await;
+        assert_eq!((after - before) as usize, taken);
     }
 }
 

@@ -30,10 +30,10 @@ pub(crate) struct Gate {
     #[command(flatten)]
     file: GateFile,
     /// Print the gates that stand unless a file says otherwise, as a gate file.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["query", "json"])]
     defaults: bool,
     /// Print the query that feeds a metric.
-    #[arg(long, value_name = "METRIC", exclusive = true, value_parser = metric)]
+    #[arg(long, value_name = "METRIC", conflicts_with = "json", value_parser = metric)]
     query: Option<Metric>,
     /// Who asks; kept with the verdict.
     #[arg(long, env = "USER", value_name = "NAME", default_value = "unknown")]
