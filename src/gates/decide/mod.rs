@@ -78,7 +78,7 @@ fn blocked(policy: &Policy, look: &Look, plan: &Plan, step: Step) -> Vec<String>
             metric: Metric::DriftDocuments,
             statistic: None,
             goal: super::Goal::AtMost(0.0),
-            window: policy.observe.min(DRIFT_AGE),
+            window: DRIFT_AGE,
             min_samples: 1,
             before: [StepKind::TargetOnly].into(),
             class: Class::All,
