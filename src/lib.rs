@@ -73,6 +73,8 @@ pub mod http;
 #[cfg(feature = "postgres")]
 pub mod outbox;
 #[cfg(feature = "postgres")]
+pub mod replay;
+#[cfg(feature = "postgres")]
 pub mod store;
 
 // Composition.

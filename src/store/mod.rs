@@ -5,9 +5,11 @@
 mod error;
 mod flag_watch;
 mod flags;
+mod frequency;
 mod replicas;
 mod report;
 mod shadow_log;
+mod shadow_rows;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,11 +22,13 @@ use tokio::time::timeout;
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
+pub use frequency::HEAD_AND_TAIL;
 pub use replicas::{Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };
 pub use shadow_log::{Redaction, RedactionKeyError, ShadowLog, ShadowLogOptions, ShadowLogSummary, ShadowLogWriter};
+pub use shadow_rows::{NoRequest, ShadowRow, ShadowRows};
 
 /// The schema of the control tables unless configured.
 pub const DEFAULT_SCHEMA: &str = "cn_search";

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write"]),
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("eval", &["words", "backend", "store"]),
+    ("replay", &["words", "backend", "store"]),
     ("http", &["words", "codec"]),
     ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
