@@ -28,6 +28,7 @@ mod processes;
 mod proxy;
 mod ranking;
 mod reads;
+mod replay;
 mod shadow_log;
 mod simulation;
 mod store;

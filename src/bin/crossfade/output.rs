@@ -41,6 +41,23 @@ pub(crate) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> 
     [line(head)].into_iter().chain(body).collect::<Vec<_>>().join("\n")
 }
 
+/// Lines of words, no wider than this. They are indented by so many spaces, from the second on by two more; a longer word is left whole.
+pub(crate) fn wrap(text: &str, indent: usize, most: usize) -> String {
+    let (mut wrapped, mut line, mut is_empty) = (String::new(), " ".repeat(indent), true);
+    for word in text.split(' ') {
+        if !is_empty && width(&line) + 1 + width(word) > most {
+            wrapped.push_str(&line);
+            wrapped.push('\n');
+            line = " ".repeat(indent + 2);
+        } else if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    wrapped + &line
+}
+
 /// As much as fits.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     if width(text) <= most {
@@ -78,6 +95,14 @@ fn wide(letter: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_go_on_in_the_next_line() {
+        assert_eq!(wrap("one  two", 2, 20), "  one  two");
+        assert_eq!(wrap("one two three", 2, 9), "  one two\n    three");
+        assert_eq!(wrap("one two three", 2, 8), "  one\n    two\n    three");
+        assert_eq!(wrap("a-word-that-is-long and more", 0, 9), "a-word-that-is-long\n  and\n  more");
+    }
 
     #[test]
     fn wide_letters_take_two_columns() {

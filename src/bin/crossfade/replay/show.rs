@@ -8,16 +8,18 @@ use crossfade::{
     search::{FilterInput, SearchQuery},
 };
 
-use super::Found;
-use crate::output::{cut, pad, plain};
+use super::{Found, Refused};
+use crate::output::{cut, pad, plain, wrap};
 
-/// How wide an id is shown, and its column with its marks.
-const ID: usize = 20;
+/// How wide a page is, an id on it, and the column of an id with its marks.
+const PAGE: usize = 100;
+const ID: usize = 19;
 const CELL: usize = ID + 4;
 
 pub(super) fn text(found: &Found, summary: &ReplaySummary, worst: bool) -> String {
     let mut parts: Vec<String> = found.replayed.iter().map(replayed).collect();
-    parts.extend(found.refused.iter().map(|refused| format!("row {}: not asked\n  {}", refused.id, refused.error)));
+    let refused = |refused: &Refused| format!("row {}: not asked\n{}", refused.id, wrap(&refused.error, 2, PAGE));
+    parts.extend(found.refused.iter().map(refused));
     if parts.is_empty() {
         return "no settled pair in this time differs and holds its request: there is nothing to ask again".to_owned();
     }
@@ -60,7 +62,7 @@ fn replayed(replayed: &Replayed) -> String {
     };
     let mut lines = vec![
         format!("row {id}: {}", verdict.as_str().replace('_', " ")),
-        format!("  {}", asked(&replayed.query, replayed.index.as_deref())),
+        wrap(&asked(&replayed.query, replayed.index.as_deref()), 2, PAGE),
         format!("  {}, for {} to answer", plain(&replayed.endpoint), replayed.primary),
         format!("  then {:.0} ({settled}), now {:.0}", replayed.then_at, replayed.now_at),
         String::new(),
@@ -79,7 +81,7 @@ fn replayed(replayed: &Replayed) -> String {
     for (time, pair) in [("then", then), ("now", now)] {
         for side in pair.failed() {
             let why = pair.shown(side).error.as_deref().unwrap_or_default();
-            lines.push(format!("  {side} did not answer {time}: {}", plain(why)));
+            lines.push(wrap(&format!("{side} did not answer {time}: {}", plain(why)), 2, PAGE));
         }
     }
     let columns = [
@@ -174,7 +176,7 @@ fn explained(differing: &[Difference], rules: &Rules) -> Vec<String> {
         lines.push(format!("  {} (meili {}, pg {})", plain(id.as_str()), place(first), place(second)));
         let told = |side: &str, rules: Option<&crossfade::document::Document>| {
             let rules = rules.map_or_else(|| "not among the first hits".to_owned(), in_one_line);
-            format!("    {side:<6} {rules}")
+            wrap(&format!("{side:<6} {rules}"), 4, PAGE)
         };
         match (rules.meili.get(id), rules.pg.get(id)) {
             (Some(there), Some(here)) if in_one_line(there) == in_one_line(here) => {
