@@ -7,7 +7,7 @@ ALTER TABLE shadow_read_logs
     ADD COLUMN IF NOT EXISTS noise_overlap_at_10 DOUBLE PRECISION NULL;
 
 COMMENT ON COLUMN shadow_read_logs.query_classes IS
-    'short, cjk, filter, sorted, placeholder: those the query is in, decided when it was recorded';
+    'short, cjk, filter, sorted, placeholder: those the query is in, decided when it was recorded; none if it was never read';
 COMMENT ON COLUMN shadow_read_logs.request IS
     'the query as it was asked, for `crossfade replay`; the reader is not in it; NULL: not kept, see request_absent';
 COMMENT ON COLUMN shadow_read_logs.request_absent IS

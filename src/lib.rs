@@ -20,7 +20,7 @@
 //! | --- | --- |
 //! | `http` (default) | layers on axum routes |
 //! | `meili` (default) | the Meilisearch side |
-//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log, a journal, the outbox intake |
+//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log and its replay, a journal, the outbox intake |
 //! | `sqlite` (default) | the journal of writes in a file |
 //! | `eval` | parity measured on a corpus, queries and judgments |
 //! | `cli` | the `crossfade` program |
@@ -78,6 +78,8 @@ pub mod gates;
 pub mod http;
 #[cfg(feature = "postgres")]
 pub mod outbox;
+#[cfg(feature = "postgres")]
+pub mod replay;
 #[cfg(feature = "postgres")]
 pub mod store;
 

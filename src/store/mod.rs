@@ -7,9 +7,11 @@ mod error;
 pub mod evidence;
 mod flag_watch;
 mod flags;
+mod frequency;
 mod replicas;
 mod report;
 mod shadow_log;
+mod shadow_rows;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,11 +24,13 @@ use tokio::time::timeout;
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredFlag, StoredFlags};
+pub use frequency::HEAD_AND_TAIL;
 pub use replicas::{PgReads, ReadTally, Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };
 pub use shadow_log::{Redaction, RedactionKeyError, ShadowLog, ShadowLogOptions, ShadowLogSummary, ShadowLogWriter};
+pub use shadow_rows::{NoRequest, ShadowRow, ShadowRows};
 
 /// The schema of the control tables unless configured.
 pub const DEFAULT_SCHEMA: &str = "cn_search";

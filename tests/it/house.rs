@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eval", &["words", "backend", "store"]),
     ("gates", &["words", "plan", "store"]),
     ("cutover", &["words", "plan", "telemetry", "store", "gates"]),
+    ("replay", &["words", "backend", "store"]),
     ("http", &["words", "codec"]),
     ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),

@@ -29,6 +29,7 @@ mod processes;
 mod proxy;
 mod ranking;
 mod reads;
+mod replay;
 mod rollback;
 mod shadow_log;
 mod simulation;

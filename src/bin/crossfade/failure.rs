@@ -14,6 +14,7 @@ use crossfade::{
     gates::PolicyError,
     journal::{JournalError, JournalErrorKind},
     outbox::OutboxError,
+    replay::ReplayError,
     store::StoreError,
     tokens::DictionaryError,
 };
@@ -85,6 +86,10 @@ pub(crate) enum Failure {
     SchemaWithoutReuse,
     #[error("the overall overlap@10 is {overlap:.4}, and --min-overlap is {least}")]
     Overlap { overlap: f64, least: f64 },
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("{0}")]
+    Replayed(String),
     #[error("asked to stop; what was made for the measurement was taken away")]
     Interrupted,
     #[error("the file {} cannot be read: {}", .0.display(), .1)]
@@ -127,6 +132,9 @@ impl Failure {
             Self::Eval(EvalError::Store(StoreError::InvalidUrl)) => 2,
             Self::Eval(EvalError::Store(StoreError::Unreachable { .. })) => 4,
             Self::Eval(EvalError::Backend(error)) if error.kind() == BackendErrorKind::Unavailable => 4,
+            Self::Replay(ReplayError::Store(StoreError::Unreachable { .. })) => 4,
+            Self::Replay(ReplayError::NoIndex(_)) => 2,
+            Self::Replay(_) | Self::Replayed(_) => 1,
             Self::Eval(_) | Self::Overlap { .. } | Self::Interrupted => 1,
             Self::Store(_) | Self::Journal(_) | Self::NoSuchLetter(_) | Self::Output(_) => 1,
         })

@@ -13,6 +13,7 @@ mod meili;
 mod migrate;
 mod output;
 mod ramp;
+mod replay;
 mod replicas;
 mod report;
 mod span;
@@ -39,6 +40,7 @@ Examples:
   crossfade report --since 24h
   crossfade gate
   crossfade advance
+  crossfade replay --worst 10 --since 24h
   crossfade journal status --journal /var/lib/search/journal.db
   crossfade backfill start --index posts
   crossfade drift check --index posts
@@ -62,6 +64,8 @@ enum Command {
     Flags(flags::Flags),
     /// Show what the shadow reads say: how they ended, how alike the sides answer, how fast.
     Report(report::Report),
+    /// Ask pairs of the shadow log again, on both sides, and show what has changed.
+    Replay(replay::Replay),
     /// Look into the journal of writes, and decide about those that could not be done.
     Journal(journal::Journal),
     /// Copy what was there before both sides were written, while the service runs.
@@ -115,6 +119,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate => migrate::run(&database.connect().await?).await,
         Command::Flags(flags) => flags::run(&database.connect().await?, flags).await,
         Command::Report(report) => report::run(&database.connect().await?, report).await,
+        Command::Replay(replay) => Box::pin(replay::run(database, replay)).await,
         Command::Journal(journal) => journal::run(database, journal).await,
         Command::Backfill(backfill) => Box::pin(backfill::run(database, *backfill)).await,
         Command::Replicas(replicas) => replicas::run(&database.connect().await?, replicas).await,

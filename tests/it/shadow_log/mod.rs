@@ -1,7 +1,9 @@
 //! The shadow log on a real PostgreSQL: nothing is stored twice, nothing vanishes uncounted.
 
 mod faults;
+mod frequency;
 mod report;
+mod requests;
 mod storing;
 
 use std::time::{Duration, SystemTime};
