@@ -70,6 +70,7 @@ pub mod drift;
 pub mod eval;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod observe;
 #[cfg(feature = "postgres")]
 pub mod outbox;
 #[cfg(feature = "postgres")]

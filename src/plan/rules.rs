@@ -91,7 +91,7 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
 
 impl Rule {
     #[cfg(feature = "postgres")]
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::UnknownFlag,
         Self::BadValue,
         Self::Malformed,

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("eval", &["words", "backend", "store"]),
     ("http", &["words", "codec"]),
+    ("observe", &["telemetry"]),
     ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];

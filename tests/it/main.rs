@@ -20,6 +20,7 @@ mod meili;
 mod meili_doubts;
 mod meili_extras;
 mod meili_writes;
+mod observe;
 mod outbox;
 mod parity;
 mod postgres;

@@ -9,6 +9,7 @@ mod flags;
 mod journal;
 mod meili;
 mod migrate;
+mod observe;
 mod output;
 mod replicas;
 mod report;
@@ -38,6 +39,7 @@ Examples:
   crossfade backfill start --index posts
   crossfade drift check --index posts
   crossfade eval --docs posts.jsonl.gz --queries queries.tsv --meili http://meili.internal:7700
+  crossfade observe alerts --job search > crossfade-alerts.yml
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database or the journal
 cannot be reached or is in use"
@@ -67,6 +69,8 @@ enum Command {
     Drift(drift::Drift),
     /// Measure how nearly PostgreSQL answers as Meilisearch does, on a corpus and queries of your own.
     Eval(Box<eval::Eval>),
+    /// Print what a team watches: a Grafana dashboard, alert rules for Prometheus.
+    Observe(observe::Observe),
 }
 
 fn main() -> ExitCode {
@@ -105,5 +109,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Replicas(replicas) => replicas::run(&database.connect().await?, replicas).await,
         Command::Drift(drift) => Box::pin(drift::run(database, drift)).await,
         Command::Eval(eval) => Box::pin(eval::run(database, *eval)).await,
+        Command::Observe(observe) => observe::run(observe),
     }
 }

@@ -1,0 +1,105 @@
+//! The labels, and every value they can have. Tests compare them with the types they come from.
+
+use super::Label;
+
+/// The kinds of [`BackendErrorKind`](crate::error::BackendErrorKind), and more.
+macro_rules! error_kinds {
+    ($($more:literal),*) => {
+        &[
+            "unavailable",
+            "timeout",
+            "unauthorized",
+            "index_not_found",
+            "unsupported",
+            "invalid_query",
+            "forbidden",
+            "rejected",
+            "panic",
+            "internal",
+            $($more),*
+        ]
+    };
+}
+
+const SIDES: &[&str] = &["meili", "pg"];
+
+/// A side.
+pub(super) const SIDE: Label = Label { name: "side", values: SIDES };
+/// The side something was copied from.
+pub(super) const FROM: Label = Label { name: "from", values: SIDES };
+
+/// Why Meilisearch answered instead of PostgreSQL.
+pub(super) const FALLBACK_REASON: Label = Label { name: "reason", values: error_kinds!["breaker_open"] };
+/// Why nobody answered.
+pub(super) const READ_REFUSAL: Label = Label { name: "reason", values: error_kinds![] };
+/// How writing a side failed.
+pub(super) const WRITE_ERROR: Label =
+    Label { name: "kind", values: error_kinds!["task_failed", "task_canceled", "task_vanished", "outbox"] };
+/// Why a write was refused.
+pub(super) const WRITE_REFUSAL: Label =
+    Label { name: "reason", values: error_kinds!["busy", "unrecorded", "malformed", "too_large", "broken"] };
+/// Why a write could not be read.
+pub(super) const UNREADABLE: Label =
+    Label { name: "reason", values: &["malformed", "too_large", "broken", "unsupported", "forbidden"] };
+/// Whether Meilisearch took it even so.
+pub(super) const TAKEN: Label = Label { name: "taken", values: &["yes", "no"] };
+
+/// How a sampled read ended.
+pub(super) const OUTCOME: Label = Label {
+    name: "outcome",
+    values: &[
+        "compared",
+        "primary_error",
+        "shadow_error",
+        "shadow_timeout",
+        "dropped_queue_full",
+        "dropped_late",
+        "dropped_cancelled",
+        "dropped_body_too_large",
+        "dropped_undecodable",
+        "dropped_unsupported",
+        "dropped_shutdown",
+    ],
+};
+/// Why a record is not in the shadow log.
+pub(super) const LOG_LOSS: Label = Label { name: "reason", values: &["queue_full", "refused", "shutdown"] };
+
+pub(super) const PHASE: Label = Label {
+    name: "phase",
+    values: &["source_only", "dual_write", "shadow", "canary", "target_primary", "target_only"],
+};
+pub(super) const WRITE_MODE: Label = Label { name: "write_mode", values: &["meili_only", "dual", "pg_only"] };
+pub(super) const READ_BACKEND: Label = Label { name: "read_backend", values: SIDES };
+/// The rule that a change of flags breaks.
+pub(super) const RULE: Label = Label {
+    name: "reason",
+    values: &[
+        "unknown_flag",
+        "bad_value",
+        "malformed",
+        "one_step",
+        "pg_reads_need_pg_writes",
+        "meili_reads_need_meili_writes",
+        "pg_only_needs_all_readers",
+        "target_stale",
+    ],
+};
+/// What a start without the flag table went on from.
+pub(super) const START: Label = Label { name: "from", values: &["last_good", "defaults"] };
+
+pub(super) const DUTY: Label = Label { name: "duty", values: &["meili", "pg", "reconcile"] };
+/// How the journal failed.
+pub(super) const JOURNAL_ERROR: Label =
+    Label { name: "kind", values: &["unavailable", "full", "damaged", "in_use", "fenced", "internal", "timeout"] };
+/// Why a row of the outbox is dead.
+pub(super) const OUTBOX_REASON: Label = Label {
+    name: "reason",
+    values: &["unknown_op", "unreadable", "invalid_id", "lookup", "rejected", "task_failed", "failed"],
+};
+
+/// Why a row could not be copied.
+pub(super) const ROW_FAILURE: Label = Label { name: "reason", values: &["unreadable", "rejected"] };
+/// What a backfill could not reach.
+pub(super) const UNREACHABLE: Label = Label { name: "kind", values: &["source", "target", "control"] };
+/// How a document differs.
+pub(super) const DRIFT: Label = Label { name: "kind", values: &["missing", "extra", "stale", "tombstone"] };
