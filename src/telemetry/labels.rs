@@ -103,3 +103,63 @@ pub(super) const ROW_FAILURE: Label = Label { name: "reason", values: &["unreada
 pub(super) const UNREACHABLE: Label = Label { name: "kind", values: &["source", "target", "control"] };
 /// How a document differs.
 pub(super) const DRIFT: Label = Label { name: "kind", values: &["missing", "extra", "stale", "tombstone"] };
+
+#[cfg(test)]
+#[cfg(all(feature = "meili", feature = "postgres"))]
+mod tests {
+    use super::*;
+    use crate::{
+        drift::DriftKind,
+        error::{BackendErrorKind, Side},
+        journal::{Duty, JournalErrorKind},
+        plan::{Phase, ReadBackend, Rule, WriteMode},
+        shadow::Outcome,
+    };
+
+    const ERROR_KINDS: [BackendErrorKind; 10] = {
+        use BackendErrorKind::*;
+        // A kind that is missing below is missed here.
+        const fn known(kind: BackendErrorKind) -> BackendErrorKind {
+            match kind {
+                Unavailable | Timeout | Unauthorized | IndexNotFound | Unsupported | InvalidQuery | Forbidden
+                | Rejected | Panic | Internal => kind,
+            }
+        }
+        [
+            known(Unavailable),
+            Timeout,
+            Unauthorized,
+            IndexNotFound,
+            Unsupported,
+            InvalidQuery,
+            Forbidden,
+            Rejected,
+            Panic,
+            Internal,
+        ]
+    };
+
+    #[test]
+    fn values_are_those_of_their_types() {
+        fn are<T: Copy>(label: Label, all: &[T], name: impl Fn(T) -> &'static str) {
+            assert_eq!(label.values, all.iter().map(|value| name(*value)).collect::<Vec<_>>(), "{}", label.name);
+        }
+        are(PHASE, &Phase::ALL, Phase::as_str);
+        are(WRITE_MODE, &[WriteMode::MeiliOnly, WriteMode::Dual, WriteMode::PgOnly], WriteMode::as_str);
+        are(READ_BACKEND, &[ReadBackend::Meili, ReadBackend::Pg], ReadBackend::as_str);
+        are(RULE, &Rule::ALL, Rule::name);
+        are(READ_REFUSAL, &ERROR_KINDS, BackendErrorKind::as_str);
+        are(OUTCOME, &Outcome::ALL, Outcome::as_str);
+        are(DUTY, &Duty::ALL, Duty::as_str);
+        are(DRIFT, &DriftKind::ALL, DriftKind::as_str);
+        are(SIDE, &[Side::Meili, Side::Pg], Side::as_str);
+        let journal = {
+            use JournalErrorKind::*;
+            [Unavailable, Full, Damaged, InUse, Fenced, Internal].map(JournalErrorKind::as_str)
+        };
+        assert!(JOURNAL_ERROR.values.starts_with(&journal), "{JOURNAL_ERROR:?}");
+        for more in [FALLBACK_REASON, WRITE_ERROR, WRITE_REFUSAL] {
+            assert!(more.values.starts_with(READ_REFUSAL.values), "{more:?}");
+        }
+    }
+}
