@@ -76,6 +76,7 @@ pub mod eval;
 pub mod gates;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod observe;
 #[cfg(feature = "postgres")]
 pub mod outbox;
 #[cfg(feature = "postgres")]

@@ -27,7 +27,7 @@ use crossfade::{
     telemetry,
 };
 use http::{HeaderName, HeaderValue};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_http::trace::TraceLayer;
 
 /// What the service needs to know.
@@ -133,15 +133,12 @@ async fn take_over_settings(meili: &MeiliIndex, postgres: &PostgresIndex) {
 }
 
 fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error + Send + Sync>> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(
-            metrics_exporter_prometheus::Matcher::Full(telemetry::SHADOW_OVERLAP.into()),
-            &[0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0],
-        )?
-        .set_buckets_for_metric(
-            metrics_exporter_prometheus::Matcher::Full(telemetry::SHADOW_LATENCY_DELTA.into()),
-            &[-100.0, -30.0, -10.0, -3.0, 0.0, 3.0, 10.0, 30.0, 100.0, 300.0],
-        )?;
+    let mut builder = PrometheusBuilder::new();
+    for metric in telemetry::METRICS {
+        if let telemetry::Kind::Histogram { bounds } = metric.kind {
+            builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), bounds)?;
+        }
+    }
     let handle = builder.install_recorder()?;
     telemetry::describe();
     Ok(handle)

@@ -104,7 +104,7 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
 
 impl Rule {
     #[cfg(feature = "postgres")]
-    const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::UnknownFlag,
         Self::BadValue,
         Self::Malformed,

@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("replay", &["words", "backend", "store"]),
     ("http", &["words", "codec"]),
     ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
+    ("observe", &["telemetry"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 

@@ -22,6 +22,7 @@ mod meili_doubts;
 mod meili_extras;
 mod meili_writes;
 mod noise;
+mod observe;
 mod outbox;
 mod parity;
 mod postgres;

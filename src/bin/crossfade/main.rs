@@ -11,6 +11,7 @@ mod gate;
 mod journal;
 mod meili;
 mod migrate;
+mod observe;
 mod output;
 mod ramp;
 mod replay;
@@ -45,6 +46,7 @@ Examples:
   crossfade backfill start --index posts
   crossfade drift check --index posts
   crossfade eval --docs posts.jsonl.gz --queries queries.tsv --meili http://meili.internal:7700
+  crossfade observe alerts --job search > crossfade-alerts.yml
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule of the flags, 4 the database or the journal
 cannot be reached or is in use; `gate` ends with 0 for pass, 1 for fail and 2 for hold"
@@ -82,6 +84,8 @@ enum Command {
     Ramp(ramp::Ramp),
     /// Measure how nearly PostgreSQL answers as Meilisearch does, on a corpus and queries of your own.
     Eval(Box<eval::Eval>),
+    /// Print what a team watches: a Grafana dashboard, alert rules for Prometheus.
+    Observe(observe::Observe),
 }
 
 fn main() -> ExitCode {
@@ -125,6 +129,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Replicas(replicas) => replicas::run(&database.connect().await?, replicas).await,
         Command::Drift(drift) => Box::pin(drift::run(database, drift)).await,
         Command::Eval(eval) => Box::pin(eval::run(database, *eval)).await,
+        Command::Observe(observe) => observe::run(observe),
     }
     .map(|()| ExitCode::SUCCESS)
 }
