@@ -31,6 +31,10 @@ pub const PLAN_INFO: &str = "plan_info";
 pub const PLAN_REJECTED: &str = "plan_rejected_total";
 /// 1 while a rollback is latched, 0 while reads may go to PostgreSQL.
 pub const ROLLBACK_LATCHED: &str = "rollback_latched";
+/// Rollbacks by the guard of this process. Labels: `reason`.
+pub const GUARD_ROLLBACKS: &str = "guard_rollbacks_total";
+/// Times that the guard would have rolled back, and Meilisearch was no longer current. Labels: `reason`.
+pub const GUARD_POWERLESS: &str = "guard_powerless_total";
 /// How long the plan in force has not been confirmed by its source, in seconds; 0 while it can be read.
 pub const PLAN_STALE: &str = "plan_stale_seconds";
 /// Starts without the flag table. Labels: `from`.
@@ -133,6 +137,8 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
     (PLAN_INFO, Kind::Gauge, Unit::Count, "1 for the plan in force, 0 for earlier ones"),
     (PLAN_REJECTED, Kind::Counter, Unit::Count, "Changes of flags that were refused as a whole"),
     (ROLLBACK_LATCHED, Kind::Gauge, Unit::Count, "1 while a rollback is latched: reads stay on meili"),
+    (GUARD_ROLLBACKS, Kind::Counter, Unit::Count, "Rollbacks by the guard of this process"),
+    (GUARD_POWERLESS, Kind::Counter, Unit::Count, "Times that the guard could not roll back"),
     (PLAN_STALE, Kind::Gauge, Unit::Seconds, "How long the flags could not be read; 0 while they can"),
     (PLAN_FALLBACK, Kind::Counter, Unit::Count, "Starts without the flag table, by what the plan was taken from"),
     (SHADOW_LOG_ROWS, Kind::Counter, Unit::Count, "Rows written to the shadow log"),
@@ -272,6 +278,16 @@ pub(crate) fn plan_info(phase: &'static str, write_mode: &'static str, read_back
 /// Whether a rollback is latched.
 pub(crate) fn rollback_latched(latched: bool) {
     metrics::gauge!(ROLLBACK_LATCHED).set(f64::from(u8::from(latched)));
+}
+
+/// The guard has rolled back; `reason` is from a closed set.
+pub(crate) fn guard_rolled_back(reason: &'static str) {
+    metrics::counter!(GUARD_ROLLBACKS, "reason" => reason).increment(1);
+}
+
+/// The guard would have rolled back; `reason` is from a closed set.
+pub(crate) fn guard_powerless(reason: &'static str) {
+    metrics::counter!(GUARD_POWERLESS, "reason" => reason).increment(1);
 }
 
 /// A proposal was refused; `rule` is the name of one.
