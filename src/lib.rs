@@ -56,6 +56,7 @@ pub mod telemetry;
 // Middleware.
 pub mod decide;
 pub mod dual_write;
+pub mod guard;
 pub mod route;
 pub mod shadow;
 

@@ -176,7 +176,7 @@ impl Metric {
             Self::JournalPending | Self::JournalOldestSeconds | Self::DeadLetters | Self::ReplicasBehind => {
                 statements::REPLICAS
             }
-            _ => statements::PAIRS,
+            _ => &statements::PAIRS,
         }
     }
 

@@ -78,7 +78,7 @@ pub(super) const STEP: Label = Label {
     values: &["dual_write", "shadow", "shadow_more", "canary", "canary_more", "target_primary", "target_only"],
 };
 /// Why the guard goes back.
-pub(super) const BREACH: Label = Label { name: "reason", values: &["BREACH"] };
+pub(super) const BREACH: Label = Label { name: "reason", values: &["errors", "fallbacks", "latency"] };
 
 pub(super) const PHASE: Label = Label {
     name: "phase",

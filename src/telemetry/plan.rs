@@ -1,7 +1,10 @@
 //! The plan in force, and what became of changes.
 
 use super::{
-    names::{PLAN_FALLBACK, PLAN_FOUND_BY_POLL, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED, PLAN_STALE},
+    names::{
+        GUARD_POWERLESS, GUARD_ROLLBACKS, PLAN_FALLBACK, PLAN_FOUND_BY_POLL, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED,
+        PLAN_STALE, ROLLBACK_LATCHED,
+    },
     record::{count, set},
 };
 

@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["words", "telemetry"]),
     ("tally", WORDS),
     ("telemetry", WORDS),
+    ("guard", &["words", "plan", "telemetry", "tally"]),
     ("decide", &["words", "codec", "plan", "telemetry", "breaker", "tally"]),
     ("route", &["words", "codec", "plan", "telemetry", "breaker", "tally", "decide", "backend"]),
     ("shadow", &["words", "codec", "plan", "telemetry", "decide", "backend"]),

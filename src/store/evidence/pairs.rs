@@ -1,11 +1,13 @@
 //! The pairs of the shadow log, one after the other in the order in which the requests came.
 
+use std::sync::LazyLock;
+
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use sqlx::{FromRow, query_as};
+use sqlx::{AssertSqlSafe, FromRow, query_as};
 
 use super::{Evidence, StoreError};
-use crate::search::QueryClass;
+use crate::{search::QueryClass, store::HEAD_AND_TAIL};
 
 /// A sampled read that PostgreSQL had to answer, and whether it did.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +47,10 @@ pub enum Settled {
 ///
 /// Rows of a writer that knows only the fixed columns have no microseconds: then the milliseconds count, unless they
 /// are -1, no answer.
-pub(crate) const PAIRS: &str = "
-    WITH pair AS (
+pub(crate) static PAIRS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+    WITH every AS (
         SELECT id, created_at, outcome = 'compared' AS compared, settled, overlap_at_10,
             agreement_ndcg_at_10_linear_v1 AS agreement,
             coalesce(latency_meili_us / 1000.0, nullif(latency_meili_ms, -1))::float8 AS meili_ms,
@@ -57,17 +61,15 @@ pub(crate) const PAIRS: &str = "
         FROM shadow_read_logs
         WHERE outcome IN ('compared', 'shadow_error', 'shadow_timeout')
             AND created_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'
-    ), asked AS (
-        SELECT query_norm, count(*) AS times FROM pair GROUP BY query_norm
-    ), ranked AS (
-        SELECT query_norm, times, sum(times) OVER (ORDER BY times DESC, query_norm) - times AS before,
-            sum(times) OVER () AS in_all
-        FROM asked
-    )
+    ), pair AS (
+        SELECT query_norm, settled FROM every WHERE compared
+    ), {HEAD_AND_TAIL}
     SELECT compared, settled, overlap_at_10, agreement, meili_ms, pg_ms, only_pg_empty, noise_overlap_at_10, query_classes,
-        times > 1 AND before * 2 < in_all AS head, times = 1 AS tail
-    FROM pair JOIN ranked USING (query_norm)
-    ORDER BY created_at, id";
+        coalesce(head, FALSE) AS head, coalesce(tail, FALSE) AS tail
+    FROM every LEFT JOIN head_and_tail USING (query_norm)
+    ORDER BY created_at, id"
+    )
+});
 
 #[derive(FromRow)]
 struct Row {
@@ -92,7 +94,8 @@ impl Evidence {
             // A long window takes longer than what the others of this pool may.
             sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *transaction).await?;
             {
-                let mut rows = query_as(PAIRS).bind(since.as_microsecond()).fetch(&mut *transaction);
+                let mut rows =
+                    query_as(AssertSqlSafe(PAIRS.as_str())).bind(since.as_microsecond()).fetch(&mut *transaction);
                 while let Some(row) = rows.try_next().await? {
                     each(Row::into_pair(row));
                 }

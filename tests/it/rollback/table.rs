@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::flag_rules::{changes, migrated, refused};
 
 /// A store whose readers are all on PostgreSQL.
-async fn primary(store: &Store) -> FlagTable {
+pub(super) async fn primary(store: &Store) -> FlagTable {
     let flags = store.flags();
     flags.set("search_write_mode", "dual", "ann", "start").await.unwrap();
     flags.set("shadow_sample_rate", "5", "ann", "look").await.unwrap();
