@@ -126,6 +126,18 @@ async fn the_program_prints_them() {
 }
 
 #[test]
+fn the_readme_lists_every_metric() {
+    let readme = include_str!("../../../README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for metric in METRICS {
+        let labels: Vec<_> = metric.labels.iter().map(|label| label.name).collect();
+        let braces = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let written = format!("`{}{braces}`", metric.name);
+        assert!(rows.iter().any(|row| row.contains(&written)), "README.md has no row with {written}");
+    }
+}
+
+#[test]
 fn panels_stand_beside_each_other() {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
