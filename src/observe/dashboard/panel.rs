@@ -176,6 +176,9 @@ impl Panel {
                 "colorMode": "value",
                 "graphMode": "none",
                 "justifyMode": "auto",
+                "percentChangeColorMode": "standard",
+                "showPercentChange": false,
+                "wideLayout": true,
             });
         }
         json!({

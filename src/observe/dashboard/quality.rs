@@ -7,8 +7,9 @@ use super::{
 use crate::{
     observe::{limits, promql::Scope},
     telemetry::{
-        SHADOW_LATENCY_DELTA, SHADOW_LOG_DELETED, SHADOW_LOG_LOST, SHADOW_LOG_QUEUED, SHADOW_LOG_RETRIES,
-        SHADOW_LOG_ROWS, SHADOW_OUTCOMES, SHADOW_OVERLAP, SHADOW_ZERO_RESULTS,
+        SHADOW_LATENCY_DELTA, SHADOW_LOG_DELETED, SHADOW_LOG_LOST, SHADOW_LOG_QUEUED, SHADOW_LOG_REQUESTS_ABSENT,
+        SHADOW_LOG_RETRIES, SHADOW_LOG_ROWS, SHADOW_NOISE_ERRORS, SHADOW_NOISE_OVERLAP, SHADOW_OUTCOMES,
+        SHADOW_OVERLAP, SHADOW_ZERO_RESULTS,
     },
 };
 
@@ -37,6 +38,11 @@ pub(super) fn rows(scope: &Scope) -> [Row; 1] {
             .show(overlap().quantile(0.5, WINDOW), "median")
             .show(overlap().quantile(0.1, WINDOW), "p10")
             .red_below(limits::OVERLAP),
+        Panel::lines("Noise floor", Unit::Share)
+            .about("Overlap of Meilisearch with itself, where it was asked twice: no other side can reach more.")
+            .show(scope.metric(SHADOW_NOISE_OVERLAP).mean(WINDOW, &[]), "mean"),
+        Panel::lines("Second questions that failed", Unit::PerSecond)
+            .show(scope.metric(SHADOW_NOISE_ERRORS).rate(WINDOW).sum_by(&["kind"]), "{{kind}}"),
         Panel::lines("Latency, PostgreSQL less Meilisearch", Unit::Milliseconds)
             .about("Of compared pairs, signed: below zero PostgreSQL was faster. Drawn between the bounds of buckets.")
             .show(delta().quantile(0.5, WINDOW), "median")
@@ -51,6 +57,9 @@ pub(super) fn rows(scope: &Scope) -> [Row; 1] {
         Panel::lines("Records lost to the shadow log", Unit::PerSecond)
             .about("Reports and gates count them as missing.")
             .show(scope.metric(SHADOW_LOG_LOST).rate(WINDOW).sum_by(&["reason", "outcome"]), "{{reason}}: {{outcome}}"),
+        Panel::lines("Rows without their request", Unit::PerSecond)
+            .about("`crossfade replay` cannot ask them again.")
+            .show(scope.metric(SHADOW_LOG_REQUESTS_ABSENT).rate(WINDOW).sum_by(&["reason"]), "{{reason}}"),
         Panel::lines("Records that wait for the shadow log", Unit::Count)
             .show(scope.metric(SHADOW_LOG_QUEUED).now(), "{{instance}}"),
     ];

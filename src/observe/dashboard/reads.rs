@@ -10,8 +10,9 @@ use crate::{
         promql::{Query, Scope},
     },
     telemetry::{
-        CANARY_ANONYMOUS, PLAN_FALLBACK, PLAN_FOUND_BY_POLL, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED, PLAN_STALE,
-        READ_FALLBACK, READ_REFUSED, WORKER_PANICS,
+        CANARY_ANONYMOUS, GATE_STEPS, GATE_VERDICTS, GUARD_POWERLESS, GUARD_ROLLBACKS, PLAN_FALLBACK,
+        PLAN_FOUND_BY_POLL, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED, PLAN_STALE, READ_FALLBACK, READ_REFUSED,
+        ROLLBACK_LATCHED, WORKER_PANICS,
     },
 };
 
@@ -42,6 +43,19 @@ fn stands(scope: &Scope) -> Row {
                 .about("In the time shown. A task that panicked is gone until its process is restarted.")
                 .show(panics, "")
                 .red_above(1.0),
+            Panel::stat("Rollback", Unit::Count)
+                .about("Latched: reads stay on Meilisearch until `crossfade rollback clear`.")
+                .show(scope.metric(ROLLBACK_LATCHED).now().max_by(&[]), "")
+                .worded(&[(0, "not latched"), (1, "latched")])
+                .red_above(1.0),
+            Panel::lines("Rollbacks by the guard", Unit::Count)
+                .about("By the figure that was over. Powerless: Meilisearch was no longer current.")
+                .show(scope.metric(GUARD_ROLLBACKS).increase(WINDOW).sum_by(&["reason"]), "{{reason}}")
+                .show(scope.metric(GUARD_POWERLESS).increase(WINDOW).sum_by(&["reason"]), "powerless: {{reason}}"),
+            Panel::lines("Gates and steps", Unit::Count)
+                .about("Looks at the gates by their verdict, and steps, of processes that are scraped: a ramp controller.")
+                .show(scope.metric(GATE_VERDICTS).increase(WINDOW).sum_by(&["verdict"]), "{{verdict}}")
+                .show(scope.metric(GATE_STEPS).increase(WINDOW).sum_by(&["step"]), "step: {{step}}"),
             Panel::stack("Processes by phase", Unit::Count).show(in_phases(), "{{phase}}"),
             Panel::lines("Seconds without knowing the flags", Unit::Seconds)
                 .show(scope.metric(PLAN_STALE).now(), "{{instance}}")

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::Ground;
 
 fn ramp(ground: &Ground, policy: Policy, acts: bool) -> Ramp {
-    let options = RampOptions { acts, every: Duration::from_millis(20), ..RampOptions::default() };
+    // The lease is three times that.
+    let options = RampOptions { acts, every: Duration::from_secs(1), ..RampOptions::default() };
     Ramp::new(ground.store.clone(), policy, options)
 }
 
@@ -71,7 +72,7 @@ async fn one_works_and_another_takes_over() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
     assert_eq!(first.round().await.unwrap(), Round::StandsBy);
 }
 

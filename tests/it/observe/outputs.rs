@@ -18,7 +18,11 @@ use crate::cli::run;
 const NOT_SHOWN: &[&str] = &[];
 
 fn committed(file: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/observability").join(file)).unwrap()
+    file_of(&format!("docs/observability/{file}"))
+}
+
+fn file_of(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 fn read(query: &str) -> Read {
@@ -122,6 +126,18 @@ async fn the_program_prints_them() {
                 .any(|it| (it.label.as_str(), it.operator.as_str(), it.value.as_str()) == ("job", "=", job));
             assert!(of_job, "{selector:?}");
         }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_metric() {
+    let readme = file_of("README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for metric in METRICS {
+        let labels: Vec<_> = metric.labels.iter().map(|label| label.name).collect();
+        let braces = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let written = format!("`{}{braces}`", metric.name);
+        assert!(rows.iter().any(|row| row.contains(&written)), "README.md has no row with {written}");
     }
 }
 

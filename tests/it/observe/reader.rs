@@ -49,7 +49,7 @@ pub(super) fn variables(dashboard: &Value) -> Vec<(String, String)> {
     let queries = variables.filter(|variable| variable["type"] == "query");
     queries
         .map(|variable| {
-            let query = variable["query"]["query"].as_str().unwrap();
+            let query = variable["query"].as_str().unwrap();
             assert_eq!(variable["definition"], query);
             let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')')).unwrap();
             let (series, label) = inner.rsplit_once(", ").unwrap();
