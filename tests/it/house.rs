@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("drift", &["words", "telemetry", "backend", "plan", "journal", "dual_write"]),
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("eval", &["words", "backend", "store"]),
-    ("http", &["words", "codec"]),
+    ("http", &["words", "codec", "plan", "tally"]),
     ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
@@ -47,7 +47,7 @@ const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
     ("sqlx", &["store", "backend", "journal", "outbox", "backfill", "drift", "eval", "testing", "bin"]),
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
-    ("reqwest", &["backend"]),
+    ("reqwest", &["backend", "bin"]),
     ("meilisearch_sdk", &["backend", "testing"]),
 ];
 

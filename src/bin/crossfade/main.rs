@@ -12,6 +12,7 @@ mod migrate;
 mod output;
 mod replicas;
 mod report;
+mod rollback;
 mod span;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ Examples:
   crossfade migrate
   crossfade flags set search_write_mode dual --why 'start of the migration'
   crossfade flags get
+  crossfade rollback --why 'worse than before'
   crossfade report --since 24h
   crossfade journal status --journal /var/lib/search/journal.db
   crossfade backfill start --index posts
@@ -55,6 +57,8 @@ enum Command {
     Migrate,
     /// Show and change the flags that steer the migration.
     Flags(flags::Flags),
+    /// Send reads back to Meilisearch and keep them there: one action, by every way there is.
+    Rollback(Box<rollback::Rollback>),
     /// Show what the shadow reads say: how they ended, how alike the sides answer, how fast.
     Report(report::Report),
     /// Look into the journal of writes, and decide about those that could not be done.
@@ -99,6 +103,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Migrate => migrate::run(&database.connect().await?).await,
         Command::Flags(flags) => flags::run(&database.connect().await?, flags).await,
+        Command::Rollback(rollback) => Box::pin(rollback::run(database, *rollback)).await,
         Command::Report(report) => report::run(&database.connect().await?, report).await,
         Command::Journal(journal) => journal::run(database, journal).await,
         Command::Backfill(backfill) => Box::pin(backfill::run(database, *backfill)).await,
