@@ -23,7 +23,6 @@ pub(super) const TOKEN: &str = "0123456789abcdef-secret";
 pub(super) struct Process {
     pub(super) plan: PlanHandle,
     pub(super) tally: Arc<Tally>,
-    pub(super) target: Arc<Scripted>,
     /// Where its admin routes are.
     pub(super) admin: String,
     stop: CancellationToken,
@@ -54,10 +53,9 @@ impl Process {
             flagging = flagging.file(FlagFile::new(file).poll_every(Duration::from_millis(50)));
         }
         let (plan, watcher) = PlanHandle::watch(flagging).await;
-        let target = Scripted::new(Side::Pg, script);
         let (migration, worker) = Migration::builder(plan.clone())
             .source(Scripted::new(Side::Meili, Script::Answer(vec![])))
-            .target(target.clone())
+            .target(Scripted::new(Side::Pg, script))
             .read_deadline(Duration::from_secs(5))
             .heartbeat(store)
             .run_along(|stop| watcher.run(stop))
@@ -72,7 +70,6 @@ impl Process {
         Self {
             plan,
             tally: migration.tally().clone(),
-            target,
             admin,
             worker: tokio::spawn(worker.run(stop.clone())),
             readers: tokio::spawn(read(migration.reads(Typed), stop.clone())),
