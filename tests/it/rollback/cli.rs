@@ -152,6 +152,7 @@ async fn what_does_not_work_is_said_and_has_an_exit_code() {
     let ran = run(Some("nonsense hunter2"), &["rollback", "--why", "x", "--flag-file", text(&file)]).await;
     assert_eq!(ran.code, Some(0), "{}", said(&ran));
     assert!(fs::read_to_string(&file).unwrap().ends_with("search_read_backend = \"meili\"\n"));
+    assert!(ran.stdout.contains("the table was not told"), "{}", said(&ran));
     assert!(ran.stdout.contains("not measured") && !said(&ran).contains("hunter2"), "{}", said(&ran));
 }
 
