@@ -138,11 +138,11 @@ mod tests {
     #[test]
     fn the_four_scripts_and_no_others() {
         use QueryClass::Cjk;
-        for text in ["梅雨", "梅", "つゆ", "ツユ", "ﾂﾕ", "장마", "ㅈ", "々", "〇", "blade 走", "𠮷", "㍿", "ㇰ"]
+        for text in ["梅雨", "梅", "つゆ", "ツユ", "ﾂﾕ", "장마", "ㅈ", "々", "〇", "blade 走", "𠮷", "ㇰ"]
         {
             assert_eq!(classes(text), [Cjk], "{text:?}");
         }
-        for text in ["ＡＢＣＤ", "четыре", "ฤดูฝน", "العربية", "ｗｉｄｅ、ー"] {
+        for text in ["ＡＢＣＤ", "четыре", "ฤดูฝน", "العربية", "ｗｉｄｅ、ー", "㍿"] {
             assert_eq!(classes(text), [], "{text:?}");
         }
     }

@@ -74,8 +74,7 @@ pub enum TokenKind {
 pub fn has_words(text: &str) -> bool {
     let is_usual = |letter: char| {
         let mut bytes = [0; 4];
-        let alone: &str = letter.encode_utf8(&mut bytes);
-        DEFAULT_SEPARATORS.iter().any(|separator| *separator == alone)
+        DEFAULT_SEPARATORS.contains(&&*letter.encode_utf8(&mut bytes))
     };
     text.chars().any(|letter| letter.is_alphanumeric() || !(letter.is_whitespace() || is_usual(letter)))
 }

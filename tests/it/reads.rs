@@ -15,8 +15,8 @@ use crossfade::{
     error::{BackendError, BackendErrorKind, Side},
     migration::{BuildError, Migration, Worker},
     plan::{Flags, Percent, Phase, PlanHandle, ReadBackend, WriteMode},
-    search::{SearchHits, SearchQuery},
-    shadow::{Outcome, ShadowPolicy, ShadowRecord},
+    search::{FilterInput, Page, QueryClass, SearchHits, SearchQuery},
+    shadow::{Outcome, ShadowPolicy, ShadowRecord, StoredRequest},
     testing::Records,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -115,6 +115,35 @@ async fn the_shadow_cannot_touch_a_response() {
         // Two of three ids in common, whatever their order.
         assert_eq!(record.overlap_at_10, (outcome == Outcome::Compared).then_some(2.0 / 3.0));
     }
+}
+
+/// Whatever becomes of a pair whose query was read, it is known what kind of query it was, and it can be asked again.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_is_kept_with_its_classes() {
+    let query = SearchQuery {
+        filter: Some(FilterInput::Expression("year > 1990".to_owned())),
+        sort: vec!["year:desc".to_owned()],
+        page: Page::Numbered { page: 2, hits_per_page: 5 },
+        ..SearchQuery::new(" 梅雨 ")
+    };
+    for script in [Script::Answer(vec![]), Script::Fail(BackendErrorKind::Unsupported), Script::Hang] {
+        let mut setup = Setup::new(shadow(100));
+        setup.spawn_worker();
+        setup.target.now(script);
+        setup.service().oneshot(query.clone().by("u1")).await.unwrap();
+        let record = one(setup.recorded(1).await);
+        assert_eq!(record.classes, [QueryClass::Cjk, QueryClass::Filter, QueryClass::Sorted]);
+        let stored = record.request.unwrap().unwrap();
+        assert_eq!(StoredRequest::read(stored.as_json()), Ok(query.clone()));
+    }
+    // Nobody has read this one.
+    let policy = ShadowPolicy { queue: 1, ..quiet() };
+    let setup = Setup::with(shadow(100), policy);
+    for _ in 0..2 {
+        setup.service().oneshot(query.clone()).await.unwrap();
+    }
+    let dropped = one(setup.records.taken());
+    assert_eq!((dropped.outcome, dropped.request, dropped.classes.len()), (Outcome::DroppedQueueFull, None, 0));
 }
 
 /// Contract 1: a full queue drops, and says so.

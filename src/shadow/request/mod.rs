@@ -22,7 +22,7 @@ pub struct StoredRequest {
 pub enum RequestAbsent {
     /// It has more than [`StoredRequest::LIMIT`] bytes.
     TooLarge,
-    /// It holds what JSON in PostgreSQL cannot: a NUL, or a number that is none.
+    /// It holds what JSON in PostgreSQL cannot: a NUL.
     Unstorable,
     /// Queries are stored as hashes.
     Redacted,
@@ -49,9 +49,6 @@ impl StoredRequest {
 
     /// The request of a query.
     pub fn of(query: &SearchQuery) -> Result<Self, RequestAbsent> {
-        if query.extras.as_ref().and_then(|extras| extras.score_threshold).is_some_and(|least| !least.is_finite()) {
-            return Err(RequestAbsent::Unstorable);
-        }
         let json = serde_json::to_string(&v1::Request::from(query)).map_err(|_| RequestAbsent::Unstorable)?;
         if json.len() > Self::LIMIT {
             return Err(RequestAbsent::TooLarge);

@@ -1,6 +1,6 @@
 //! The first form of a stored request. What is as Meilisearch has it by default is left out.
 
-use std::sync::Arc;
+use std::{num::ParseFloatError, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +45,9 @@ struct More {
     distinct: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     facets: Option<Vec<String>>,
+    /// As text: a number is read back with an error in its last digit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    score_threshold: Option<f64>,
+    score_threshold: Option<Exact>,
     #[serde(skip_serializing_if = "is_default")]
     show_score: bool,
     #[serde(skip_serializing_if = "is_default")]
@@ -56,6 +57,10 @@ struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     formatting: Option<Format>,
 }
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Exact(f64);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +75,20 @@ struct Format {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+impl From<Exact> for String {
+    fn from(exact: Exact) -> Self {
+        exact.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Exact {
+    type Error = ParseFloatError;
+
+    fn try_from(text: String) -> Result<Self, ParseFloatError> {
+        text.parse().map(Self)
+    }
 }
 
 // Taken apart without `..`: a new field does not compile until it is stored too, or left out on purpose.
@@ -129,6 +148,7 @@ impl From<&Extras> for More {
             show_matches,
             formatting,
         } = extras.clone();
+        let score_threshold = score_threshold.map(Exact);
         let formatting = (formatting != Formatting::default()).then(|| formatting.into());
         Self { search_on, distinct, facets, score_threshold, show_score, show_score_details, show_matches, formatting }
     }
@@ -146,6 +166,7 @@ impl From<More> for Extras {
             show_matches,
             formatting,
         } = more;
+        let score_threshold = score_threshold.map(|exact| exact.0);
         let formatting = formatting.map(Into::into).unwrap_or_default();
         Self { search_on, distinct, facets, score_threshold, show_score, show_score_details, show_matches, formatting }
     }

@@ -108,7 +108,7 @@ fn advice(reason: &str) -> String {
         Some(RequestAbsent::TooLarge) => {
             format!("it had more than {} bytes; ask it by hand", crate::shadow::StoredRequest::LIMIT)
         }
-        Some(RequestAbsent::Unstorable) => "it holds a NUL, or a score threshold that is no number".to_owned(),
+        Some(RequestAbsent::Unstorable) => "it holds a NUL, which JSON in PostgreSQL cannot".to_owned(),
         Some(RequestAbsent::Redacted) => {
             "queries are stored as hashes (Redaction::users_and_queries), so that nobody can ask them again".to_owned()
         }

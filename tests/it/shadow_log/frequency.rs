@@ -13,8 +13,12 @@ type Pairs = Vec<(String, Option<bool>)>;
 
 /// Head and tail of these pairs, by PostgreSQL.
 async fn classify(tables: &Tables, pairs: &Pairs) -> (BTreeSet<String>, BTreeSet<String>) {
+    // As in a database that sorts as dictionaries do.
     let sql = format!(
-        "WITH pair AS (SELECT * FROM UNNEST($1::text[], $2::bool[]) AS pair (query_norm, settled)), {HEAD_AND_TAIL}
+        "WITH pair AS (
+            SELECT query_norm COLLATE \"und-x-icu\" AS query_norm, settled
+            FROM UNNEST($1::text[], $2::bool[]) AS pair (query_norm, settled)
+        ), {HEAD_AND_TAIL}
         SELECT query_norm, head, tail FROM head_and_tail"
     );
     let rows: Vec<(String, bool, bool)> = sqlx::query_as(AssertSqlSafe(sql))

@@ -82,7 +82,9 @@ async fn a_page_for_people_names_what_it_shows() {
     let since = Timestamp::now() - Duration::from_secs(3_600);
     let report = Report::compute(&tables.store, since, &ReportOptions::default()).await.unwrap();
     let page = report.to_string();
-    for expected in ["1,200", "50 lost", "95.83 %", "agreement_ndcg@10/linear-v1", "pg - meili", "shadow_timeout"] {
+    for expected in
+        ["1,200", "50 lost", "95.83 %", "agreement_ndcg@10/linear-v1", "pg - meili", "shadow_timeout", "noise floor"]
+    {
         assert!(page.contains(expected), "`{expected}` is missing in\n{page}");
     }
     assert!(!page.contains("all endpoints"), "one endpoint is shown once:\n{page}");
