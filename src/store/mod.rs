@@ -5,6 +5,7 @@
 mod error;
 mod flag_watch;
 mod flags;
+mod overview;
 mod replicas;
 mod report;
 mod shadow_log;
@@ -12,7 +13,7 @@ mod shadow_log;
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
+pub use overview::{Bucket, CHANGES, Course, Histogram, Overview, WORST, WorstQuery};
 pub use replicas::{Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
@@ -109,6 +111,14 @@ impl Store {
         let options = self.pool.connect_options().as_ref().clone().application_name("crossfade flags");
         let alone = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
         PgListener::connect_with(&alone.connect_lazy_with(options)).await
+    }
+
+    /// A transaction that sees the tables at one instant and changes nothing.
+    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        // A long window takes longer than what the others of this pool may.
+        sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *snapshot).await?;
+        Ok(snapshot)
     }
 
     /// The pool, for the other tables of the schema.

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backfill", &["words", "telemetry", "backend", "plan", "outbox", "store", "drift"]),
     ("eval", &["words", "backend", "store"]),
     ("http", &["words", "codec"]),
+    ("page", &["words", "plan", "shadow", "store", "backfill"]),
     ("store", &["words", "plan", "telemetry", "shadow", "journal"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
@@ -45,6 +46,8 @@ const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
     ("sqlx", &["store", "backend", "journal", "outbox", "backfill", "drift", "eval", "testing", "bin"]),
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
+    ("maud", &["page"]),
+    ("plotters", &["page"]),
     ("reqwest", &["backend"]),
     ("meilisearch_sdk", &["backend", "testing"]),
 ];

@@ -12,6 +12,7 @@ use crossfade::{
     eval::EvalError,
     journal::{JournalError, JournalErrorKind},
     outbox::OutboxError,
+    page::PlotError,
     store::StoreError,
     tokens::DictionaryError,
 };
@@ -83,6 +84,10 @@ pub(crate) enum Failure {
     Interrupted,
     #[error("the file {} cannot be read: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Page(#[from] PlotError),
+    #[error("the file {} cannot be written: {}; what was there before is unchanged", .0.display(), .1)]
+    Unwritable(PathBuf, #[source] io::Error),
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -120,6 +125,7 @@ impl Failure {
             Self::Eval(EvalError::Backend(error)) if error.kind() == BackendErrorKind::Unavailable => 4,
             Self::Eval(_) | Self::Overlap { .. } | Self::Interrupted => 1,
             Self::Store(_) | Self::Journal(_) | Self::NoSuchLetter(_) | Self::Output(_) => 1,
+            Self::Page(_) | Self::Unwritable(..) => 1,
         })
     }
 }

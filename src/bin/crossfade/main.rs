@@ -34,6 +34,7 @@ Examples:
   crossfade flags set search_write_mode dual --why 'start of the migration'
   crossfade flags get
   crossfade report --since 24h
+  crossfade report --since 24h --html report.html
   crossfade journal status --journal /var/lib/search/journal.db
   crossfade backfill start --index posts
   crossfade drift check --index posts
