@@ -21,6 +21,7 @@ mod meili_doubts;
 mod meili_extras;
 mod meili_writes;
 mod outbox;
+mod page;
 mod parity;
 mod postgres;
 mod processes;

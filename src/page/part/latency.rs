@@ -23,16 +23,16 @@ pub(super) fn latency(page: &Page, times: &Times<'_>) -> Result<Markup, PlotErro
     let meili = side(times, [Ink::Meili1, Ink::Meili2, Ink::Meili3], |bucket| bucket.meili_ms);
     let pg = side(times, [Ink::Pg1, Ink::Pg2, Ink::Pg3], |bucket| bucket.pg_ms);
     let delta: Vec<Series> =
-        side(times, [Ink::Other1, Ink::Other2, Ink::Other3], |bucket| bucket.delta_ms).into_iter().take(2).collect();
+        side(times, [Ink::Delta1, Ink::Delta2, Ink::Delta2], |bucket| bucket.delta_ms).into_iter().take(2).collect();
     // One scale for both, so that they can be compared by eye.
     let scale = Scale::positive(values(&meili).chain(values(&pg)));
     let apart = Scale::linear(values(&delta));
     let content = html! {
-        (overview(&overall))
         div.plots {
             (plot(times, "latency-meili", "Meilisearch", meili, scale.clone(), |bucket| bucket.meili_ms)?)
             (plot(times, "latency-pg", "PostgreSQL", pg, scale, |bucket| bucket.pg_ms)?)
             (plot(times, "latency-delta", DELTA, delta, apart, |bucket| bucket.delta_ms)?)
+            (whole(&overall))
         }
     };
     Ok(section("latency", "Latency", content))
@@ -40,7 +40,7 @@ pub(super) fn latency(page: &Page, times: &Times<'_>) -> Result<Markup, PlotErro
 
 const DELTA: &str = "PostgreSQL less Meilisearch, pair by pair";
 
-fn overview(overall: &Latencies) -> Markup {
+fn whole(overall: &Latencies) -> Markup {
     let row = |name: &str, side: Option<Percentiles>, text: fn(Option<f64>) -> String| {
         let figures = [side.map(|side| side.p50), side.map(|side| side.p95), side.map(|side| side.p99)].map(text);
         [table::cell(name)].into_iter().chain(figures.map(table::cell)).collect::<Vec<Markup>>()
@@ -48,9 +48,14 @@ fn overview(overall: &Latencies) -> Markup {
     let rows = [
         row("Meilisearch", overall.meili, millis),
         row("PostgreSQL", overall.pg, millis),
-        row("PostgreSQL less Meilisearch", overall.delta, signed_millis),
+        row("the difference", overall.delta, signed_millis),
     ];
-    table::table("Latency over the whole window", &["whole window", "p50", "p95", "p99"], &rows)
+    html! {
+        div {
+            p { strong { "Over the whole window" } }
+            (table::table("Latency over the whole window", &["", "p50", "p95", "p99"], &rows))
+        }
+    }
 }
 
 fn side(times: &Times<'_>, inks: [Ink; 3], of: fn(&Bucket) -> Option<Percentiles>) -> Vec<Series> {

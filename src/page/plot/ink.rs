@@ -23,6 +23,8 @@ pub(in crate::page) enum Ink {
     Pg1,
     Pg2,
     Pg3,
+    Delta1,
+    Delta2,
     Other1,
     Other2,
     Other3,
@@ -32,7 +34,7 @@ pub(in crate::page) enum Ink {
 }
 
 impl Ink {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::Text,
         Self::Grid,
         Self::Axis,
@@ -47,6 +49,8 @@ impl Ink {
         Self::Pg1,
         Self::Pg2,
         Self::Pg3,
+        Self::Delta1,
+        Self::Delta2,
         Self::Other1,
         Self::Other2,
         Self::Other3,
@@ -72,6 +76,8 @@ impl Ink {
             Self::Pg1 => "p1",
             Self::Pg2 => "p2",
             Self::Pg3 => "p3",
+            Self::Delta1 => "d1",
+            Self::Delta2 => "d2",
             Self::Other1 => "o1",
             Self::Other2 => "o2",
             Self::Other3 => "o3",
