@@ -75,10 +75,13 @@ fn section(id: &str, heading: &str, content: Markup) -> Markup {
 /// Text that came from outside, at most `most` characters of it: set apart from the direction of what is around it, and
 /// without what is no letter.
 fn said(text: &str, most: usize) -> Markup {
-    let shown: String = format::cut(text, most)
-        .chars()
-        .map(|letter| if letter.is_control() && !letter.is_whitespace() { char::REPLACEMENT_CHARACTER } else { letter })
-        .collect();
+    let shown: String =
+        format::cut(text, most)
+            .chars()
+            .map(|letter| {
+                if letter.is_control() && !matches!(letter, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { letter }
+            })
+            .collect();
     html! { bdi { (shown) } }
 }
 

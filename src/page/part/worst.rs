@@ -11,6 +11,10 @@ use crate::store::WorstQuery;
 /// Hits shown of a side, and letters of an id.
 const SHOWN: usize = 10;
 const ID: usize = 64;
+/// Letters of a query.
+const SHOWN_CHARS: usize = 300;
+/// Entries that are open.
+const OPEN: usize = 3;
 
 pub(super) fn worst(queries: &[WorstQuery]) -> Markup {
     let content = html! {
@@ -18,35 +22,37 @@ pub(super) fn worst(queries: &[WorstQuery]) -> Markup {
             (none("No settled pair differs."))
         } @else {
             p.lead {
-                "Of settled pairs, one entry a query: the lowest mean overlap first, then the most frequent. The lists are those of its \
-                 latest pair; behind each id is its place on the other side."
+                "Of settled pairs, one entry a query: the lowest mean overlap first, then the most frequent. Beside it stand that mean and \
+                 the number of pairs. The lists are those of its latest pair; behind each id is its place on the other side."
             }
-            ol.worst { @for query in queries { (entry(query)) } }
+            ol.worst { @for (number, query) in queries.iter().enumerate() { (entry(query, number < OPEN)) } }
         }
     };
     section("worst", "Worst queries", content)
 }
 
-fn entry(query: &WorstQuery) -> Markup {
-    let shown = query.query.chars().count() as u64;
+/// Closed but for the first ones: twenty pairs of lists would hide what comes after them.
+fn entry(query: &WorstQuery, open: bool) -> Markup {
+    let shown = query.query.chars().count().min(SHOWN_CHARS) as u64;
     html! {
-        li {
-            h3.query {
-                @if query.query.trim().is_empty() { span.none { "(empty query)" } } @else { (said(&query.query, 300)) }
+        li { details open[open] {
+            summary {
+                span.score { strong { (unit(Some(query.overlap_mean))) } " × " (count(query.pairs)) }
+                span.query {
+                    @if query.query.trim().is_empty() { span.none { "(empty query)" } } @else { (said(&query.query, SHOWN_CHARS)) }
+                }
             }
             p.note {
-                "overlap@10 " strong { (unit(Some(query.overlap_mean))) } " over " (count(query.pairs)) " "
-                (if query.pairs == 1 { "pair" } else { "pairs" })
-                @if query.pairs > 1 { ", the latest " (unit(Some(query.overlap))) }
-                " · row " (query.row) " · " (time(query.at)) " · " (said(&query.endpoint, 80)) " · " (answered(&query.primary))
-                @if query.offset > 0 { " · from hit " (query.offset + 1) }
-                @if query.query_chars > shown.min(300) { " · " (count(query.query_chars)) " characters" }
+                "overlap@10 of the latest pair " (unit(Some(query.overlap))) " · row " (query.row) " · " (time(query.at)) " · "
+                (said(&query.endpoint, 80)) " · " (answered(&query.primary))
+                @if query.offset > 0 { " · from hit " (i64::from(query.offset) + 1) }
+                @if query.query_chars > shown { " · " (count(query.query_chars)) " characters" }
             }
             div.sides {
                 (side("Meilisearch", &query.meili_ids, &query.pg_ids))
                 (side("PostgreSQL", &query.pg_ids, &query.meili_ids))
             }
-        }
+        } }
     }
 }
 

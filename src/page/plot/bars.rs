@@ -12,7 +12,7 @@ use plotters::{
 
 use super::{
     Area, FINE, Ink, PlotError, Room, Scale, TimeAxis, Words,
-    frame::{Axis, frame},
+    frame::{Axis, LETTER, frame},
     in_every_room, letters,
 };
 
@@ -38,7 +38,7 @@ impl Bars {
         let x_name = |place: &f64| self.bars.get(*place as usize).map_or_else(String::new, |(name, ..)| name.clone());
         let y_name = |place: &f64| (self.name)(scale.value(*place));
         // On a phone every other one, the last in any case.
-        let every = if room.ticks < 6 { 2 } else { 1 };
+        let every = if room.width < 400 { 2 } else { 1 };
         let last = self.bars.len().saturating_sub(1);
         let named = |number: &usize| number.is_multiple_of(every) || *number == last;
         let x = Axis {
@@ -91,7 +91,7 @@ impl Stack<'_> {
         let y_name = |place: &f64| (self.name)(scale.value(*place));
         let x = Axis { ends: self.time.ends(), ticks: self.time.ticks(room.ticks), name: &x_name };
         let y = Axis { ends: scale.ends(), ticks: scale.ticks(), name: &y_name };
-        let mut chart = frame(area, x, y, 10, 12)?;
+        let mut chart = frame(area, x, y, 10, 4 * LETTER)?;
         for (number, ends) in self.at.windows(2).enumerate() {
             let &[begin, end] = ends else { continue };
             let (left, right) = (self.time.place(begin), self.time.place(end));

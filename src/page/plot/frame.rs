@@ -30,8 +30,10 @@ pub(super) struct Axis<'n> {
     pub(super) name: &'n dyn Fn(&f64) -> String,
 }
 
-/// Room for the names of values, in pixels of the page.
-const NAMES: u32 = 50;
+/// Pixels of the page that a letter takes, in a wide font.
+pub(super) const LETTER: u32 = 7;
+/// Tick and air beside a name.
+const TICK: u32 = 12;
 
 /// Draws the axes; `right` and `top` are pixels of the page to leave free.
 pub(super) fn frame<'a>(
@@ -41,11 +43,13 @@ pub(super) fn frame<'a>(
     top: u32,
     right: u32,
 ) -> Result<Chart<'a>, PlotError> {
+    let letters_of = |place: &f64| (y.name)(place).chars().count();
+    let longest = u32::try_from(y.ticks.iter().map(letters_of).max().unwrap_or_default()).unwrap_or_default();
     let mut chart = ChartBuilder::on(area)
         .margin_top(top * FINE)
         .margin_right(right * FINE)
         .x_label_area_size(22 * FINE)
-        .y_label_area_size(NAMES * FINE)
+        .y_label_area_size((longest * LETTER + TICK) * FINE)
         .build_cartesian_2d(Numbers::of(&x), Numbers::of(&y))?;
     chart
         .configure_mesh()

@@ -96,7 +96,7 @@ impl Ink {
 /// The drawing within the outermost tags of an SVG, with classes in place of colours.
 pub(super) fn classed(svg: &str) -> String {
     let inner = svg.split_once('>').map_or("", |(_, rest)| rest);
-    let mut inner = inner.trim_end().trim_end_matches("</svg>").to_owned();
+    let mut inner = inner.trim().trim_end_matches("</svg>").to_owned();
     for ink in Ink::ALL {
         let RGBColor(red, green, blue) = ink.colour();
         for (attribute, prefix) in [("stroke", 's'), ("fill", 'f')] {
@@ -108,7 +108,7 @@ pub(super) fn classed(svg: &str) -> String {
     for said in [" opacity=\"1\"", " stroke=\"none\"", " stroke-width=\"1\"", " font-family=\"sans-serif\""] {
         inner = inner.replace(said, "");
     }
-    inner.replace(" \"/>", "\"/>").replace(">\n", ">")
+    inner.replace(" \"/>", "\"/>").replace(">\n", ">").replace("\n</", "</")
 }
 
 #[cfg(test)]
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn colours_become_classes() {
-        let svg = "<svg width=\"4\">\n<line stroke=\"#FACE0B\" opacity=\"1\"/>\n<rect fill=\"#FACE00\" stroke=\"none\"/>\n</svg>\n";
-        assert_eq!(classed(svg), "<line class=\"s-p1\"/><rect class=\"f-text\"/>");
+        let svg = "<svg width=\"4\">\n<line stroke=\"#FACE0B\" opacity=\"1\"/>\n<text fill=\"#FACE00\">\n0.5\n</text>\n</svg>\n";
+        assert_eq!(classed(svg), "<line class=\"s-p1\"/><text class=\"f-text\">0.5</text>");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use plotters::{
 
 use super::{
     Area, FINE, Ink, PlotError, Room, Scale, TimeAxis, Words,
-    frame::{Axis, Chart, frame, stroke},
+    frame::{Axis, Chart, LETTER, frame, stroke},
     in_every_room, letters,
 };
 
@@ -67,7 +67,7 @@ impl Lines<'_> {
 
     fn draw_in(&self, room: Room, area: &Area<'_>) -> Result<(), PlotError> {
         let letters = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or_default();
-        let right = 10 + u32::try_from(letters).unwrap_or_default() * 6;
+        let right = 10 + u32::try_from(letters).unwrap_or_default() * LETTER;
         let x_name = |place: &f64| self.time.name(*place, room.ticks);
         let y_name = |place: &f64| (self.name)(self.scale.value(*place));
         let x = Axis { ends: self.time.ends(), ticks: self.time.ticks(room.ticks), name: &x_name };

@@ -53,7 +53,7 @@ struct Room {
 }
 
 const ROOMS: [Room; 2] = [
-    Room { width: 540, height: 230, ticks: 6, class: "wide" },
+    Room { width: 540, height: 230, ticks: 7, class: "wide" },
     Room { width: 312, height: 210, ticks: 4, class: "narrow" },
 ];
 

@@ -30,7 +30,7 @@ async fn a_browser_has_nothing_to_complain_of() {
     let much = with_everything(log.overview(24 * HOUR).await).render().unwrap();
     let evil = hostile::page().await.render().unwrap();
 
-    for (name, html, plots) in [("nothing", nothing, 0), ("one", one, 6), ("much", much, 7), ("evil", evil, 1)] {
+    for (name, html, plots) in [("nothing", nothing, 0), ("one", one, 4), ("much", much, 7), ("evil", evil, 1)] {
         let file = folder.path().join(format!("{name}.html"));
         fs::write(&file, html).unwrap();
         let mut backgrounds = Vec::new();
