@@ -1,4 +1,4 @@
-//! Numbers and times as people read them.
+//! Numbers and times as people read them. A number and its unit are not torn apart: the space between them does not break.
 
 use jiff::Timestamp;
 
@@ -26,12 +26,12 @@ pub(super) fn unit(value: Option<f64>) -> String {
 /// A share as a percentage. What is not all is never rounded to it, nor what is not nothing to that.
 pub(super) fn percent(share: Option<f64>) -> String {
     let Some(share) = share.filter(|share| share.is_finite()) else { return NOTHING.to_owned() };
-    let text = format!("{:.1} %", share * 100.0);
+    let text = format!("{:.1}\u{a0}%", share * 100.0);
     match text.as_str() {
-        "0.0 %" if share > 0.0 => "< 0.1 %".to_owned(),
-        "100.0 %" if share < 1.0 => "> 99.9 %".to_owned(),
-        "0.0 %" | "-0.0 %" => "0 %".to_owned(),
-        "100.0 %" => "100 %".to_owned(),
+        "0.0\u{a0}%" if share > 0.0 => "<\u{a0}0.1\u{a0}%".to_owned(),
+        "100.0\u{a0}%" if share < 1.0 => ">\u{a0}99.9\u{a0}%".to_owned(),
+        "0.0\u{a0}%" | "-0.0\u{a0}%" => "0\u{a0}%".to_owned(),
+        "100.0\u{a0}%" => "100\u{a0}%".to_owned(),
         _ => text,
     }
 }
@@ -41,11 +41,11 @@ pub(super) fn millis(value: Option<f64>) -> String {
     let Some(ms) = value.filter(|value| value.is_finite()) else { return NOTHING.to_owned() };
     let size = ms.abs();
     match () {
-        () if size == 0.0 => "0 ms".to_owned(),
-        () if size < 0.9995 => format!("{} µs", digits(ms * 1e3)),
-        () if size < 999.5 => format!("{} ms", digits(ms)),
-        () if size < 59_950.0 => format!("{} s", digits(ms / 1e3)),
-        () => format!("{} min", digits(ms / 60e3)),
+        () if size == 0.0 => "0\u{a0}ms".to_owned(),
+        () if size < 0.9995 => format!("{}\u{a0}µs", digits(ms * 1e3)),
+        () if size < 999.5 => format!("{}\u{a0}ms", digits(ms)),
+        () if size < 59_950.0 => format!("{}\u{a0}s", digits(ms / 1e3)),
+        () => format!("{}\u{a0}min", digits(ms / 60e3)),
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn seconds(value: f64) -> String {
     }
     let whole = value.round() as u64;
     match whole {
-        0..60 => format!("{} s", digits(value)),
+        0..60 => format!("{}\u{a0}s", digits(value)),
         60..3_600 => two(whole / 60, "min", whole % 60, "s"),
         3_600..86_400 => two(whole / 3_600, "h", whole % 3_600 / 60, "min"),
         _ => two(whole / 86_400, "d", whole % 86_400 / 3_600, "h"),
@@ -86,7 +86,7 @@ pub(super) fn seconds(value: f64) -> String {
 }
 
 fn two(many: u64, unit: &str, rest: u64, smaller: &str) -> String {
-    if rest == 0 { format!("{many} {unit}") } else { format!("{many} {unit} {rest} {smaller}") }
+    if rest == 0 { format!("{many}\u{a0}{unit}") } else { format!("{many}\u{a0}{unit} {rest}\u{a0}{smaller}") }
 }
 
 /// Date and time to the second, in UTC.
@@ -111,6 +111,10 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 mod tests {
     use super::*;
 
+    fn plain(text: String) -> String {
+        text.replace('\u{a0}', " ")
+    }
+
     #[test]
     fn milliseconds_take_the_unit_that_suits() {
         for (ms, expected) in [
@@ -125,21 +129,21 @@ mod tests {
             (600_000.0, "10 min"),
             (-1_234.0, "-1.23 s"),
         ] {
-            assert_eq!(millis(Some(ms)), expected, "{ms}");
+            assert_eq!(plain(millis(Some(ms))), expected, "{ms}");
         }
         assert_eq!([millis(None), millis(Some(f64::NAN))], [NOTHING, NOTHING]);
-        assert_eq!([signed_millis(Some(2.0)), signed_millis(Some(-2.0))], ["+2 ms", "−2 ms"]);
+        assert_eq!([signed_millis(Some(2.0)), signed_millis(Some(-2.0))].map(plain), ["+2 ms", "−2 ms"]);
     }
 
     #[test]
     fn shares_are_not_rounded_to_all_or_nothing() {
-        let texts = [0.0, 0.0001, 0.5, 0.99999, 1.0].map(|share| percent(Some(share)));
+        let texts = [0.0, 0.0001, 0.5, 0.99999, 1.0].map(|share| plain(percent(Some(share))));
         assert_eq!(texts, ["0 %", "< 0.1 %", "50.0 %", "> 99.9 %", "100 %"]);
     }
 
     #[test]
     fn spans_take_two_units() {
-        let texts = [2.5, 59.4, 60.0, 90.0, 3_600.0, 90_000.0].map(seconds);
+        let texts = [2.5, 59.4, 60.0, 90.0, 3_600.0, 90_000.0].map(seconds).map(plain);
         assert_eq!(texts, ["2.5 s", "59.4 s", "1 min", "1 min 30 s", "1 h", "1 d 1 h"]);
     }
 

@@ -39,7 +39,8 @@ pub struct VerdictRow {
     pub verdict: Verdict,
     /// What was measured; `None`: nothing was.
     pub value: Option<f64>,
-    /// The lower end of what the true value may be; `None`: it may be anything below.
+    /// The lower end of what the true value may be; `None`: it may be anything below. Without either end the value is counted, not
+    /// estimated.
     pub lower: Option<f64>,
     /// The upper end; `None`: it may be anything above.
     pub upper: Option<f64>,

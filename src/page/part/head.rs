@@ -42,9 +42,9 @@ fn headline(phase: Phase, flags: &Flags) -> String {
         Phase::SourceOnly => "Meilisearch alone is written and read".to_owned(),
         Phase::DualWrite => "Both sides are written, Meilisearch answers".to_owned(),
         Phase::Shadow => {
-            format!("Meilisearch answers, {} % of the reads are compared", flags.shadow_sample_rate)
+            format!("Meilisearch answers, {}\u{a0}% of the reads are compared", flags.shadow_sample_rate)
         }
-        Phase::Canary => format!("PostgreSQL answers {} % of the readers", flags.read_pg_percent),
+        Phase::Canary => format!("PostgreSQL answers {}\u{a0}% of the readers", flags.read_pg_percent),
         Phase::TargetPrimary => "PostgreSQL answers, Meilisearch is kept current".to_owned(),
         Phase::TargetOnly => "PostgreSQL alone is written and read".to_owned(),
     }

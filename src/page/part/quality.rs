@@ -56,7 +56,7 @@ fn histogram(overview: &Overview) -> Result<Markup, PlotError> {
         tenth => format!("0.{tenth}"),
     };
     let tenths = histogram.tenths.iter().enumerate().map(|(tenth, pairs)| (name(tenth), Ink::Bar, *pairs));
-    let apart = ("empty".to_owned(), Ink::BarApart, histogram.both_empty);
+    let apart = ("∅".to_owned(), Ink::BarApart, histogram.both_empty);
     let bars: Vec<(String, Ink, u64)> = tenths.chain([apart]).collect();
     let rows: Vec<Vec<Markup>> = bars
         .iter()
@@ -65,8 +65,7 @@ fn histogram(overview: &Overview) -> Result<Markup, PlotError> {
             vec![table::cell(name), table::cell(count(*pairs)), table::cell(share)]
         })
         .collect();
-    let about =
-        format!("{} settled pairs by overlap@10, to the nearest tenth; those empty on both sides apart", count(all));
+    let about = format!("{} settled pairs by overlap@10, to the nearest tenth; ∅: empty on both sides", count(all));
     let bars = Bars {
         words: Words { id: "histogram", title: "How the overlap is spread", about: about.clone() },
         bars,

@@ -49,8 +49,8 @@ fn overlap(page: &Page) -> Tile {
 
 fn order(page: &Page) -> Tile {
     let settled = &page.overview.settled;
-    let about = format!("same first hit {}", percent(settled.same_top));
-    Tile { name: "same order of the first ten", figure: percent(settled.identical_order), about }
+    let about = format!("of the first ten; the same first hit {}", percent(settled.same_top));
+    Tile { name: "same order", figure: percent(settled.identical_order), about }
 }
 
 fn latency(page: &Page) -> Tile {
@@ -75,7 +75,7 @@ fn failed(page: &Page) -> Tile {
     let dropped = total(&|name| name.starts_with("dropped_"));
     let share = (all > 0).then(|| (errors + timeouts) as f64 / all as f64);
     let about = format!("{} errors, {} timeouts; {} dropped", count(errors), count(timeouts), count(dropped));
-    Tile { name: "shadow errors and timeouts", figure: percent(share), about }
+    Tile { name: "errors and timeouts", figure: percent(share), about }
 }
 
 fn sampled(page: &Page) -> Tile {

@@ -40,7 +40,7 @@ pub(super) fn verdicts(table: Option<&VerdictTable>) -> Markup {
             }
             p.note {
                 "The bar is what the true value may be, the dot what was measured, the upright line the threshold; shaded is the side on \
-                 which a gate passes. An arrow: no bound on that side. Gates in grey do not count before the next step."
+                 which a gate passes. An arrow: no bound on that side; a dot alone: counted, not estimated. Gates in grey do not count before the next step."
             }
         }
     };
@@ -50,7 +50,10 @@ pub(super) fn verdicts(table: Option<&VerdictTable>) -> Markup {
 fn gate(row: &VerdictRow) -> Markup {
     let number = |value: Option<f64>| number(value, row.unit);
     let side = if row.at_least { "≥" } else { "≤" };
-    let bounds = format!("{} to {}", number(row.lower), number(row.upper));
+    let bounds = match (row.lower, row.upper) {
+        (None, None) => "no bounds".to_owned(),
+        (lower, upper) => format!("{} to {}", number(lower), number(upper)),
+    };
     let spoken = format!("{}, bounds {bounds}, threshold {side} {}", number(row.value), number(Some(row.threshold)));
     html! {
         tr class=[(!row.counts).then_some("aside")] {
@@ -60,9 +63,9 @@ fn gate(row: &VerdictRow) -> Markup {
             }
             td.word { (badge(row.verdict)) }
             td.bounds { (interval(row, &spoken)) span.ends { (bounds) } }
-            td { (number(row.value)) }
-            td { (side) " " (number(Some(row.threshold))) }
-            td { (count(row.samples)) span.of { " of " (count(row.min_samples)) } }
+            td.number data-name="value" { (number(row.value)) }
+            td.number data-name="threshold" { (side) " " (number(Some(row.threshold))) }
+            td.number data-name="samples" { (count(row.samples)) span.of { " of " (count(row.min_samples)) } }
             td.why { (said(&row.why, 300)) }
         }
     }
@@ -71,6 +74,7 @@ fn gate(row: &VerdictRow) -> Markup {
 fn number(value: Option<f64>, unit: &str) -> String {
     let Some(known) = value.filter(|value| value.is_finite()) else { return NOTHING.to_owned() };
     match unit {
+        "share" if known.abs() < 0.0995 => format!("{known:.4}"),
         "share" => format!("{known:.3}"),
         "percent" => percent(Some(known)),
         "ms" => millis(value),

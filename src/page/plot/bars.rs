@@ -55,8 +55,8 @@ impl Bars {
             chart.draw_series([Rectangle::new([(left, 0.0), (right, top)], ink.colour().filled())])?;
             if *amount > 0 && every == 1 {
                 let (x, y) = chart.backend_coord(&(centre(number), top));
-                let share = format!("{:.0} %", *amount as f64 / all as f64 * 100.0);
-                let share = if share == "0 %" { "<1 %".to_owned() } else { share };
+                let share = format!("{:.0}\u{a0}%", *amount as f64 / all as f64 * 100.0);
+                let share = if share == "0\u{a0}%" { "<1\u{a0}%".to_owned() } else { share };
                 area.draw(&Text::new(share, (x, y - 2 * FINE as i32), style.clone()))?;
             }
         }

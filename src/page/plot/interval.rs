@@ -9,7 +9,8 @@ const WIDTH: f64 = 160.0;
 const HEIGHT: f64 = 26.0;
 const MARGIN: f64 = 6.0;
 
-/// The interval of a gate. Shaded is the side on which it passes; a value that has no bound on one side ends in an arrow.
+/// The interval of a gate. Shaded is the side on which it passes; a value that has no bound on one side ends in an arrow,
+/// and one without bounds is a dot.
 pub(in crate::page) fn interval(row: &VerdictRow, spoken: &str) -> Markup {
     let ends = ends(row);
     let place = |value: f64| {
@@ -22,7 +23,7 @@ pub(in crate::page) fn interval(row: &VerdictRow, spoken: &str) -> Markup {
     let bound = |bound: Option<f64>| bound.filter(|bound| bound.is_finite());
     let value = bound(row.value);
     let (lower, upper) = (bound(row.lower), bound(row.upper));
-    let known = value.is_some() || lower.is_some() || upper.is_some();
+    let bounded = lower.is_some() || upper.is_some();
     let (left, right) = (lower.map_or(0.0, place), upper.map_or(WIDTH, place));
     let middle = HEIGHT / 2.0;
     let verdict = match row.verdict {
@@ -33,7 +34,7 @@ pub(in crate::page) fn interval(row: &VerdictRow, spoken: &str) -> Markup {
     html! {
         svg.interval viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(spoken) {
             rect.side x=(short(from)) y="3" width=(short(to - from)) height=(HEIGHT - 6.0) {}
-            @if known {
+            @if bounded {
                 line class={ "bound " (verdict) } x1=(short(left)) x2=(short(right)) y1=(middle) y2=(middle) {}
                 @match lower {
                     Some(_) => line class={ "bound " (verdict) } x1=(short(left)) x2=(short(left)) y1=(middle - 4.0) y2=(middle + 4.0) {},

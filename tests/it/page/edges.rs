@@ -79,7 +79,7 @@ async fn extreme_latencies_are_all_within_the_plot() {
     log.add(Row { meili_us: None, pg_us: None, ..Row::default() }).await;
     let html = Page::new(log.overview(HOUR).await).render().unwrap();
     assert_sound(&html);
-    assert!(html.contains("logarithmic") && html.contains("10 min"), "from a microsecond to ten minutes");
+    assert!(html.contains("logarithmic") && html.contains("10\u{a0}min"), "from a microsecond to ten minutes");
     for svg in html.split("<svg class=\"plot").skip(1) {
         let svg = svg.split("</svg>").next().unwrap();
         let size: Vec<f64> =

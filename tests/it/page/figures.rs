@@ -182,11 +182,11 @@ async fn the_page_shows_these_figures() {
     let about = format!("mean {:.3}, p10 {:.3}", expected.mean, expected.p10);
     assert_eq!(tile("overlap@10, median"), (format!("{:.3}", expected.p50), about));
     assert_eq!(tile("sampled reads").0, format!("{},{:03}", rows.len() / 1_000, rows.len() % 1_000));
-    assert_eq!(tile("shadow errors and timeouts").0, format!("{:.1} %", bad as f64 / rows.len() as f64 * 100.0));
+    assert_eq!(tile("errors and timeouts").0, format!("{:.1}\u{a0}%", bad as f64 / rows.len() as f64 * 100.0));
     let share = settled().count() as f64 / pairs().count() as f64;
-    assert_eq!(tile("settled pairs").0, format!("{:.1} %", share * 100.0));
+    assert_eq!(tile("settled pairs").0, format!("{:.1}\u{a0}%", share * 100.0));
     let (figure, about) = tile("p95 of PostgreSQL");
-    let read = |text: &str| text.split(' ').next().unwrap().parse::<f64>().unwrap();
+    let read = |text: &str| text.split('\u{a0}').next().unwrap().parse::<f64>().unwrap();
     assert!((read(&figure) - pg).abs() < 0.06, "{figure} is not {pg}");
     assert!((read(about.strip_prefix("Meilisearch ").unwrap()) - meili).abs() < 0.06, "{about} is not {meili}");
 
@@ -220,7 +220,7 @@ async fn changes_of_flags_are_marked() {
     let overview = log.overview(4 * HOUR + HOUR / 60).await;
     assert_eq!(overview.changes.iter().map(|change| change.who.as_str()).collect::<Vec<_>>(), ["bob", "ann"]);
     let html = Page::new(overview).render().unwrap();
-    assert!(html.contains("Meilisearch answers, 5 % of the reads are compared"), "the phase is the headline");
+    assert!(html.contains("Meilisearch answers, 5\u{a0}% of the reads are compared"), "the phase is the headline");
     let plot = html.split("id=\"overlap-wide-d\"").nth(1).unwrap().split("</svg>").next().unwrap();
     assert_eq!(plot.matches("class=\"s-mark\"").count(), 2);
     assert!(plot.contains(">1</text>") && plot.contains(">2</text>"), "{plot}");
