@@ -55,7 +55,7 @@ fn changes(changes: &[FlagChange]) -> Markup {
             html! { code { (said(&change.flag, 80)) } },
             html! { (said(&change.old, 40)) " → " (said(&change.new, 40)) },
             said(&change.who, 80),
-            html! { span.wrap { (said(&change.why, 300)) } },
+            said(&change.why, 300),
         ]
     };
     let rows: Vec<Vec<Markup>> = changes.iter().rev().enumerate().map(row).collect();

@@ -23,6 +23,9 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 
 const STYLE: &str = include_str!("../style.css");
 
+/// Letters that stand on one line of a table.
+const LONG: usize = 28;
+
 /// The whole document.
 pub(super) fn document(page: &Page) -> Result<String, PlotError> {
     let until = page.overview.report.until;
@@ -82,7 +85,8 @@ fn said(text: &str, most: usize) -> Markup {
                 if letter.is_control() && !matches!(letter, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { letter }
             })
             .collect();
-    html! { bdi { (shown) } }
+    // Where a table would be wider for it, it is broken into lines.
+    html! { bdi class=[(shown.chars().count() > LONG).then_some("long")] { (shown) } }
 }
 
 /// What stands where there is nothing to show.

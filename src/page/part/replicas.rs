@@ -21,7 +21,7 @@ pub(super) fn replicas(replicas: &[Replica], until: Timestamp) -> Markup {
     let row = |replica: &Replica| {
         let word = if replica.live { "pass" } else { "hold" };
         vec![
-            html! { (said(&replica.host, 60)) " " span.note { (said(&replica.replica, 40)) } },
+            html! { (said(&replica.host, 60)) br; span.note { (said(&replica.replica, 40)) } },
             html! { span class={ "badge " (word) } { (if replica.live { "live" } else { "silent" }) } },
             said(&replica.phase, 40),
             table::cell(replica.plan_version.to_string()),
