@@ -19,11 +19,13 @@ use crate::{
 };
 
 /// What is no pair, in kinds that can be told apart in a plot.
-const KINDS: [(&str, Ink, fn(&str) -> bool); 4] = [
+const KINDS: [(&str, Ink, fn(&str) -> bool); 5] = [
     ("shadow error", Ink::Other1, |outcome| outcome == Outcome::ShadowError.as_str()),
     ("timeout", Ink::Other2, |outcome| outcome == Outcome::ShadowTimeout.as_str()),
     ("primary error", Ink::Other3, |outcome| outcome == Outcome::PrimaryError.as_str()),
     ("dropped", Ink::Other4, |outcome| outcome.starts_with("dropped_")),
+    // Of a newer version.
+    ("other", Ink::Other5, |outcome| Outcome::ALL.into_iter().all(|known| known.as_str() != outcome)),
 ];
 
 pub(super) fn outcomes(page: &Page, times: &Times<'_>) -> Result<Markup, PlotError> {

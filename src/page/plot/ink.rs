@@ -29,12 +29,13 @@ pub(in crate::page) enum Ink {
     Other2,
     Other3,
     Other4,
+    Other5,
     Bar,
     BarApart,
 }
 
 impl Ink {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Text,
         Self::Grid,
         Self::Axis,
@@ -55,6 +56,7 @@ impl Ink {
         Self::Other2,
         Self::Other3,
         Self::Other4,
+        Self::Other5,
         Self::Bar,
         Self::BarApart,
     ];
@@ -82,6 +84,7 @@ impl Ink {
             Self::Other2 => "o2",
             Self::Other3 => "o3",
             Self::Other4 => "o4",
+            Self::Other5 => "o5",
             Self::Bar => "bar",
             Self::BarApart => "apart",
         }

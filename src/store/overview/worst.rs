@@ -35,6 +35,7 @@ pub struct WorstQuery {
     pub pg_ids: Vec<String>,
 }
 
+/// By rounded means: three times 0.2 is a little more than 0.2 on average.
 const QUERIES: &str = "
     WITH query AS (
         SELECT query_norm, count(*) AS pairs, avg(overlap_at_10) AS overlap_mean, max(id) AS latest
@@ -44,14 +45,14 @@ const QUERIES: &str = "
             AND created_at < 'epoch'::timestamptz + $2 * interval '1 microsecond'
             AND ($3::text IS NULL OR endpoint = $3)
         GROUP BY query_norm HAVING avg(overlap_at_10) < 1
-        ORDER BY 3, 2 DESC, 4 DESC LIMIT $4
+        ORDER BY round(avg(overlap_at_10)::numeric, 6), pairs DESC, latest DESC LIMIT $4
     )
     SELECT left(log.query_norm, 400) AS query, char_length(log.query_norm) AS query_chars, pairs, overlap_mean,
         log.id AS row, (extract(epoch FROM log.created_at) * 1000000)::bigint AS micros, log.endpoint,
         log.primary_side AS primary, log.overlap_at_10 AS overlap, log.query_offset AS \"offset\",
         log.meili_ids[1:50] AS meili_ids, log.pg_ids[1:50] AS pg_ids
     FROM query JOIN shadow_read_logs log ON log.id = query.latest
-    ORDER BY overlap_mean, pairs DESC, log.id DESC";
+    ORDER BY round(overlap_mean::numeric, 6), pairs DESC, latest DESC";
 
 #[derive(FromRow)]
 struct Row {

@@ -62,6 +62,10 @@ async fn every_outcome_has_its_line() {
     for name in Outcome::ALL.map(Outcome::as_str).into_iter().chain(["of_a_newer_version"]) {
         assert_eq!(table.matches(&format!("<bdi>{name}</bdi>")).count(), 1, "{name}");
     }
+    let plot = html.split("id=\"failures-wide-d\"").nth(1).unwrap().split("</svg>").next().unwrap();
+    for kind in ["shadow error", "timeout", "primary error", "dropped", "other"] {
+        assert_eq!(plot.matches(&format!(">{kind}</text>")).count(), 1, "{kind}");
+    }
     assert!(html.contains("No settled pair"), "a pair that may not be settled tells nothing of quality");
 }
 
