@@ -43,7 +43,7 @@ fn now(overview: &Overview) -> Markup {
         }
     };
     let rows: Vec<Vec<Markup>> = Flag::ALL.into_iter().map(row).collect();
-    table::table("The flags", &["flag", "value", "set by", "set at"], &rows)
+    table::words("The flags", &["flag", "value", "set by", "set at"], &rows)
 }
 
 /// By the numbers that the plots show.
@@ -60,7 +60,7 @@ fn changes(changes: &[FlagChange]) -> Markup {
     };
     let rows: Vec<Vec<Markup>> = changes.iter().rev().enumerate().map(row).collect();
     html! {
-        (table::table("Changes of flags", &["no.", "when", "flag", "change", "who", "why"], &rows))
+        (table::words("Changes of flags", &["no.", "when", "flag", "change", "who", "why"], &rows))
         p.note {
             "The numbers are those of the upright lines in the plots."
             @if changes.len() >= CHANGES as usize { " The latest " (changes.len()) " only." }

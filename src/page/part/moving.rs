@@ -16,7 +16,7 @@ const JOBS: usize = 20;
 
 pub(super) fn backfill(jobs: Option<&[Job]>) -> Markup {
     let content = match jobs {
-        None => none("The backfills were not looked at."),
+        None => none("Not known here; `crossfade backfill list` shows them."),
         Some([]) => none("There was no backfill."),
         Some(jobs) => html! {
             @for job in jobs.iter().rev().take(JOBS) { (one(job)) }
@@ -66,7 +66,7 @@ fn one(job: &Job) -> Markup {
 
 pub(super) fn drift(checks: Option<&[DriftSeen]>) -> Markup {
     let content = match checks {
-        None => none("Drift checks were not looked at."),
+        None => none("Not known here; `crossfade drift check` compares the documents of both sides."),
         Some([]) => none("No drift check so far: `crossfade drift check` compares the documents of both sides."),
         Some(checks) => {
             let row = |check: &DriftSeen| {
@@ -84,7 +84,7 @@ pub(super) fn drift(checks: Option<&[DriftSeen]>) -> Markup {
                 ]
             };
             let head = ["index", "drift", "how", "in Meilisearch", "in PostgreSQL", "checked"];
-            table::table("The last drift checks", &head, &checks.iter().map(row).collect::<Vec<_>>())
+            table::words("The last drift checks", &head, &checks.iter().map(row).collect::<Vec<_>>())
         }
     };
     section("drift", "Drift", content)

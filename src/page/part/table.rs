@@ -2,11 +2,20 @@
 
 use maud::{Markup, html};
 
-/// A table. The first column names its row and stands on the left, numbers on the right.
+/// A table of numbers. The first column names its row and stands on the left, the others on the right.
 pub(super) fn table(about: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    any(about, "numbers", head, rows)
+}
+
+/// A table of words, which stand on the left.
+pub(super) fn words(about: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    any(about, "words", head, rows)
+}
+
+fn any(about: &str, class: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
     html! {
         div.scroll role="region" aria-label=(about) tabindex="0" {
-            table {
+            table class=(class) {
                 thead { tr { @for name in head { th scope="col" { (name) } } } }
                 tbody {
                     @for row in rows {
