@@ -131,4 +131,18 @@ mod tests {
             assert_eq!(Ink::ALL.into_iter().filter(|other| other.class() == ink.class()).count(), 1, "{ink:?}");
         }
     }
+
+    #[test]
+    fn the_style_sheet_knows_every_pen() {
+        let style = include_str!("../style.css");
+        for ink in Ink::ALL {
+            let class = ink.class();
+            assert!(
+                style.contains(&format!(".s-{class}{{"))
+                    || style.contains(&format!(".f-{class}{{"))
+                    || style.contains(&format!(".s-{class},")),
+                "{ink:?}"
+            );
+        }
+    }
 }

@@ -13,6 +13,9 @@ async fn the_program_writes_the_page_in_one_step() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.html");
     fs::write(&file, "what was there before").unwrap();
+    // Who has opened the file goes on reading what it held.
+    let opened = folder.path().join("opened");
+    fs::hard_link(&file, &opened).unwrap();
     let name = file.to_str().unwrap();
 
     let ran = run(url, &["report", "--html", name, "--since", "2h"]).await;
@@ -20,8 +23,8 @@ async fn the_program_writes_the_page_in_one_step() {
     let html = fs::read_to_string(&file).unwrap();
     assert_eq!(ran.stdout, format!("{name}: {} bytes\n", html.len()));
     assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>"), "{}", &html[..80]);
-    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["report.html"], "nothing else is left");
+    assert_eq!(fs::read_to_string(&opened).unwrap(), "what was there before");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
 }
 
 #[tokio::test]
