@@ -23,6 +23,7 @@
 //! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log and its replay, a journal, the outbox intake |
 //! | `sqlite` (default) | the journal of writes in a file |
 //! | `eval` | parity measured on a corpus, queries and judgments |
+//! | `html` | the report as a page |
 //! | `cli` | the `crossfade` program |
 //! | `test-util` | a throwaway PostgreSQL cluster and a Meilisearch double |
 
@@ -80,6 +81,8 @@ pub mod http;
 pub mod observe;
 #[cfg(feature = "postgres")]
 pub mod outbox;
+#[cfg(feature = "html")]
+pub mod page;
 #[cfg(feature = "postgres")]
 pub mod replay;
 #[cfg(feature = "postgres")]

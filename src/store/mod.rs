@@ -8,6 +8,7 @@ pub mod evidence;
 mod flag_watch;
 mod flags;
 mod frequency;
+mod overview;
 mod replicas;
 mod report;
 mod shadow_log;
@@ -16,7 +17,7 @@ mod shadow_rows;
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -25,6 +26,7 @@ pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredFlag, StoredFlags};
 pub use frequency::HEAD_AND_TAIL;
+pub use overview::{Bucket, CHANGES, Course, Histogram, Overview, WORST, WorstQuery};
 pub use replicas::{PgReads, ReadTally, Replica, ReplicaReport, Replicas};
 pub use report::{
     Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
@@ -120,6 +122,14 @@ impl Store {
         let options = self.pool.connect_options().as_ref().clone().application_name("crossfade flags");
         let alone = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
         PgListener::connect_with(&alone.connect_lazy_with(options)).await
+    }
+
+    /// A transaction that sees the tables at one instant and changes nothing.
+    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        // A long window takes longer than what the others of this pool may.
+        sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *snapshot).await?;
+        Ok(snapshot)
     }
 
     /// The pool, for the other tables of the schema.

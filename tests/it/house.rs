@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["words", "codec", "plan", "tally"]),
     ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
     ("observe", &["telemetry"]),
+    ("page", &["words", "plan", "shadow", "store", "backfill"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 
@@ -53,6 +54,8 @@ const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
     ("reqwest", &["backend", "bin"]),
+    ("maud", &["page"]),
+    ("plotters", &["page"]),
     ("meilisearch_sdk", &["backend", "testing"]),
 ];
 

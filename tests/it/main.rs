@@ -24,6 +24,7 @@ mod meili_writes;
 mod noise;
 mod observe;
 mod outbox;
+mod page;
 mod parity;
 mod postgres;
 mod processes;

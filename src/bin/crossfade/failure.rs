@@ -14,6 +14,7 @@ use crossfade::{
     gates::PolicyError,
     journal::{JournalError, JournalErrorKind},
     outbox::OutboxError,
+    page::PlotError,
     replay::ReplayError,
     store::StoreError,
     tokens::DictionaryError,
@@ -109,6 +110,10 @@ pub(crate) enum Failure {
     NotReady,
     #[error("the latch is cleared, but the flag file {} still overrides the table: {}", .0.display(), .1)]
     FlagFile(PathBuf, String),
+    #[error(transparent)]
+    Page(#[from] PlotError),
+    #[error("the file {} cannot be written: {}; what was there before is unchanged", .0.display(), .1)]
+    Unwritable(PathBuf, #[source] io::Error),
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -155,6 +160,7 @@ impl Failure {
             Self::Replay(_) | Self::Replayed(_) => 1,
             Self::Eval(_) | Self::Overlap { .. } | Self::Interrupted => 1,
             Self::Store(_) | Self::Journal(_) | Self::NoSuchLetter(_) | Self::Output(_) => 1,
+            Self::Page(_) | Self::Unwritable(..) => 1,
         })
     }
 }

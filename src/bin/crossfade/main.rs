@@ -44,6 +44,7 @@ Examples:
   crossfade gate
   crossfade advance
   crossfade replay --worst 10 --since 24h
+  crossfade report --since 24h --html report.html
   crossfade journal status --journal /var/lib/search/journal.db
   crossfade backfill start --index posts
   crossfade drift check --index posts

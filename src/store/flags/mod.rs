@@ -137,13 +137,27 @@ impl FlagTable {
 
     /// The latest changes, the newest first.
     pub async fn history(&self, limit: u32) -> Result<Vec<FlagChange>, StoreError> {
+        Self::history_on(self.store.pool(), None, limit).await
+    }
+
+    /// The latest changes, or the latest of those from the first of two instants until before the second.
+    pub(super) async fn history_on(
+        executor: impl PgExecutor<'_>,
+        between: Option<(Timestamp, Timestamp)>,
+        limit: u32,
+    ) -> Result<Vec<FlagChange>, StoreError> {
         let rows: Vec<ChangeRow> = query_as(
             "SELECT flag_name, old_value, new_value, changed_by, db_user, why,
                     (extract(epoch FROM changed_at) * 1000000)::BIGINT AS changed_micros
-             FROM flag_history ORDER BY id DESC LIMIT $1",
+             FROM flag_history
+             WHERE ($2::bigint IS NULL OR changed_at >= 'epoch'::timestamptz + $2 * interval '1 microsecond')
+               AND ($3::bigint IS NULL OR changed_at < 'epoch'::timestamptz + $3 * interval '1 microsecond')
+             ORDER BY id DESC LIMIT $1",
         )
         .bind(i64::from(limit))
-        .fetch_all(self.store.pool())
+        .bind(between.map(|(since, _)| since.as_microsecond()))
+        .bind(between.map(|(_, until)| until.as_microsecond()))
+        .fetch_all(executor)
         .await
         .map_err(StoreError::of("reading the history of the flags"))?;
         Ok(rows.into_iter().map(ChangeRow::into_change).collect())

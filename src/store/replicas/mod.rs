@@ -5,7 +5,7 @@ pub(super) mod tallies;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, PgExecutor, query, query_as};
 
 pub use self::{
     report::{PgReads, ReplicaReport},
@@ -132,9 +132,13 @@ impl Store {
 impl Replicas {
     /// All that have reported within the last hour and not been forgotten since.
     pub async fn all(&self) -> Result<Vec<Replica>, StoreError> {
+        Self::all_on(self.store.pool()).await
+    }
+
+    pub(super) async fn all_on(executor: impl PgExecutor<'_>) -> Result<Vec<Replica>, StoreError> {
         let rows: Vec<Row> = query_as(ALL)
             .bind(REMEMBERED)
-            .fetch_all(self.store.pool())
+            .fetch_all(executor)
             .await
             .map_err(StoreError::of("reading which processes there are"))?;
         Ok(rows.into_iter().map(Row::into_replica).collect())

@@ -7,9 +7,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sqlx::PgConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, overview::Window};
 use crate::relevance::AGREEMENT_FORM;
+
+pub(super) use sql::{pairs, percentiles};
+
+const READING: &str = "reading the shadow log";
 
 /// Which part of the log a report looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,13 +159,19 @@ pub struct Percentiles {
 impl Report {
     /// Reads the log from `since` until now, in one snapshot.
     pub async fn compute(store: &Store, since: Timestamp, options: &ReportOptions) -> Result<Self, StoreError> {
-        let until = Timestamp::now();
-        // No row is older, and PostgreSQL's calendar begins later than jiff's.
-        let since = since.max(Timestamp::UNIX_EPOCH);
-        let figures = sql::read(store.pool(), since, until, options.endpoint.as_deref()).await;
-        let mut figures = figures.map_err(StoreError::of("reading the shadow log"))?;
+        let window = Window::until_now(since, options);
+        let mut snapshot = store.snapshot().await.map_err(StoreError::of(READING))?;
+        let report = Self::read(&mut snapshot, &window).await?;
+        snapshot.commit().await.map_err(StoreError::of(READING))?;
+        Ok(report)
+    }
+
+    /// Reads what the log says of a window.
+    pub(super) async fn read(snapshot: &mut PgConnection, window: &Window) -> Result<Self, StoreError> {
+        let mut figures = sql::read(snapshot, window).await.map_err(StoreError::of(READING))?;
         let overall = figures.remove(&None).unwrap_or_default();
         let endpoints = figures.into_iter().filter_map(|(endpoint, stats)| Some((endpoint?, stats))).collect();
+        let Window { since, until, .. } = *window;
         Ok(Self { since, until, agreement_form: AGREEMENT_FORM, overall, endpoints })
     }
 }

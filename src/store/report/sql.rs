@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgConnection};
 
-use super::{Latencies, NoiseFloor, Overlap, PairStats, Percentiles, ReadStats, ZeroResults};
+use super::{Latencies, NoiseFloor, Overlap, PairStats, Percentiles, ReadStats, Window, ZeroResults};
 
 /// Rows of a writer that knows only the fixed columns have no microseconds: then the milliseconds count, unless they
 /// are -1, no answer.
@@ -24,6 +23,7 @@ const PAIRS: &str = "
             AND created_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'
             AND created_at < 'epoch'::timestamptz + $2 * interval '1 microsecond'
             AND ($3::text IS NULL OR endpoint = $3)
+            AND ($4::bool IS NULL OR settled = $4)
     )
     SELECT endpoint,
         count(*) AS pairs,
@@ -116,22 +116,16 @@ struct ErrorRow {
 
 /// The figures of each endpoint, and under `None` of all.
 pub(super) async fn read(
-    pool: &PgPool,
-    since: Timestamp,
-    until: Timestamp,
-    endpoint: Option<&str>,
+    snapshot: &mut PgConnection,
+    window: &Window,
 ) -> Result<BTreeMap<Option<String>, ReadStats>, sqlx::Error> {
-    let (since, until) = (since.as_microsecond(), until.as_microsecond());
-    let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    // A long window takes longer than what the others of this pool may.
-    sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *snapshot).await?;
+    let (since, until) = (window.since.as_microsecond(), window.until.as_microsecond());
+    let endpoint = window.endpoint.as_deref();
     let outcomes: Vec<OutcomeRow> =
         sqlx::query_as(OUTCOMES).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
     let errors: Vec<ErrorRow> =
         sqlx::query_as(ERRORS).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
-    let pairs: Vec<PairRow> =
-        sqlx::query_as(PAIRS).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
-    snapshot.commit().await?;
+    let pairs = pairs(snapshot, window, None).await?;
 
     let mut figures: BTreeMap<Option<String>, ReadStats> = BTreeMap::new();
     for mut row in outcomes {
@@ -142,11 +136,26 @@ pub(super) async fn read(
         let errors = &mut figures.entry(row.endpoint).or_default().errors;
         errors.entry(row.outcome).or_default().insert(row.error_kind, row.stored.unsigned_abs());
     }
-    for mut row in pairs {
-        let stats = figures.entry(row.endpoint.take()).or_default();
-        stats.compared = row.into();
+    for (endpoint, compared) in pairs {
+        figures.entry(endpoint).or_default().compared = compared;
     }
     Ok(figures)
+}
+
+/// What the pairs of each endpoint show, and under `None` those of all; only those that are `settled`, or not, if that is given.
+pub(in crate::store) async fn pairs(
+    snapshot: &mut PgConnection,
+    window: &Window,
+    settled: Option<bool>,
+) -> Result<BTreeMap<Option<String>, PairStats>, sqlx::Error> {
+    let rows: Vec<PairRow> = sqlx::query_as(PAIRS)
+        .bind(window.since.as_microsecond())
+        .bind(window.until.as_microsecond())
+        .bind(window.endpoint.as_deref())
+        .bind(settled)
+        .fetch_all(snapshot)
+        .await?;
+    Ok(rows.into_iter().map(|mut row| (row.endpoint.take(), row.into())).collect())
 }
 
 impl ReadStats {
@@ -198,7 +207,7 @@ impl From<PairRow> for PairStats {
 }
 
 /// PostgreSQL answers an array of NULLs, or NULL, where there was no value.
-fn percentiles(values: Option<Vec<Option<f64>>>) -> Option<Percentiles> {
+pub(in crate::store) fn percentiles(values: Option<Vec<Option<f64>>>) -> Option<Percentiles> {
     match values?.as_slice() {
         &[Some(p50), Some(p95), Some(p99)] => Some(Percentiles { p50, p95, p99 }),
         _ => None,
