@@ -205,7 +205,8 @@ fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
+#[cfg(debug_assertions)]
 mod tests {
     use super::*;
     use crate::telemetry::{JOURNAL_PENDING, READ_FALLBACK, SHADOW_LATENCY_DELTA, SHADOW_OVERLAP};
@@ -231,8 +232,8 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_is_refused() {
-        let scope = Scope::default;
-        let refused: [(&str, fn(Scope) -> Query); 8] = [
+        type Wrong = fn(Scope) -> Query;
+        let refused: [(&str, Wrong); 8] = [
             ("a name", |scope| scope.metric("read_fallbacks_total").rate("5m")),
             ("a label", |scope| scope.metric(READ_FALLBACK).is("side", "pg").rate("5m")),
             ("a value", |scope| scope.metric(READ_FALLBACK).is("reason", "slow").rate("5m")),
@@ -243,7 +244,7 @@ mod tests {
             ("the mean of what may be negative", |scope| scope.metric(SHADOW_LATENCY_DELTA).mean("5m", &[])),
         ];
         for (what, query) in refused {
-            assert!(std::panic::catch_unwind(|| query(scope())).is_err(), "{what}");
+            assert!(std::panic::catch_unwind(|| query(Scope::default())).is_err(), "{what}");
         }
     }
 }

@@ -23,7 +23,8 @@ mod reads;
 mod record;
 mod shadow;
 mod table;
-#[cfg(all(test, feature = "meili", feature = "postgres"))]
+#[cfg(test)]
+#[cfg(all(feature = "meili", feature = "postgres"))]
 mod tests;
 mod worker;
 mod writes;
