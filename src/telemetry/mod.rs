@@ -10,6 +10,8 @@
 
 #[cfg(all(feature = "meili", feature = "postgres"))]
 mod backfill;
+#[cfg(feature = "postgres")]
+mod flag_table;
 mod journal;
 mod labels;
 mod metric;
@@ -22,6 +24,8 @@ mod postings;
 mod reads;
 mod record;
 mod shadow;
+#[cfg(feature = "postgres")]
+mod shadow_log;
 mod table;
 #[cfg(test)]
 #[cfg(all(feature = "meili", feature = "postgres"))]
@@ -38,6 +42,8 @@ pub use table::METRICS;
 
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub(crate) use backfill::*;
+#[cfg(feature = "postgres")]
+pub(crate) use flag_table::*;
 pub(crate) use journal::*;
 #[cfg(feature = "postgres")]
 pub(crate) use outbox::*;
@@ -46,5 +52,7 @@ pub(crate) use plan::*;
 pub(crate) use postings::*;
 pub(crate) use reads::*;
 pub(crate) use shadow::*;
+#[cfg(feature = "postgres")]
+pub(crate) use shadow_log::*;
 pub(crate) use worker::*;
 pub(crate) use writes::*;

@@ -1,11 +1,8 @@
-//! Shadow reads, and the log of them.
+//! Shadow reads.
 
 use super::{
-    names::{
-        SHADOW_LATENCY_DELTA, SHADOW_LOG_DELETED, SHADOW_LOG_LOST, SHADOW_LOG_QUEUED, SHADOW_LOG_RETRIES,
-        SHADOW_LOG_ROWS, SHADOW_OUTCOMES, SHADOW_OVERLAP, SHADOW_ZERO_RESULTS,
-    },
-    record::{count, observe, set},
+    names::{SHADOW_LATENCY_DELTA, SHADOW_OUTCOMES, SHADOW_OVERLAP, SHADOW_ZERO_RESULTS},
+    record::{count, observe},
 };
 use crate::error::Side;
 
@@ -23,34 +20,4 @@ pub(crate) fn shadow_compared(overlap_at_10: f64, latency_delta_ms: f64) {
 /// A side of a compared pair found nothing.
 pub(crate) fn shadow_zero_results(side: Side) {
     count(SHADOW_ZERO_RESULTS, [("side", side.as_str())], 1);
-}
-
-/// Rows were written to the shadow log.
-#[cfg(feature = "postgres")]
-pub(crate) fn shadow_log_stored(rows: u64) {
-    count(SHADOW_LOG_ROWS, [], rows);
-}
-
-/// A record will not become a row of the shadow log; `reason` is from a closed set.
-#[cfg(feature = "postgres")]
-pub(crate) fn shadow_log_lost(reason: &'static str, outcome: &'static str) {
-    count(SHADOW_LOG_LOST, [("reason", reason), ("outcome", outcome)], 1);
-}
-
-/// An attempt to reach the shadow log's tables failed.
-#[cfg(feature = "postgres")]
-pub(crate) fn shadow_log_retried() {
-    count(SHADOW_LOG_RETRIES, [], 1);
-}
-
-/// Old rows of the shadow log were deleted.
-#[cfg(feature = "postgres")]
-pub(crate) fn shadow_log_deleted(rows: u64) {
-    count(SHADOW_LOG_DELETED, [], rows);
-}
-
-/// How many records wait for the shadow log's writer.
-#[cfg(feature = "postgres")]
-pub(crate) fn shadow_log_queued(records: usize) {
-    set(SHADOW_LOG_QUEUED, [], records as f64);
 }
