@@ -89,6 +89,14 @@ impl Selector {
         self.query("increase", "", window)
     }
 
+    /// By how much a counter has grown, by `labels`, or what it began with: what happens while a process starts is counted before
+    /// anybody has seen the 0.
+    pub(super) fn happened(self, window: &str, labels: &[&str]) -> Query {
+        let now = self.to_string();
+        let grown = self.increase(window);
+        Query { text: format!("{grown} > 0 or {now} unless {now} offset {window}"), ..grown }.sum_by(labels)
+    }
+
     /// 1 if there is no such series.
     pub(super) fn absent(self) -> Query {
         let metric = self.metric;
@@ -218,6 +226,11 @@ mod tests {
         assert_eq!(
             rate.sum_by(&["job", "reason"]).above(0.1).to_string(),
             r#"sum by (job, reason) (rate(read_fallback_total{job="a\"b\\",reason=~"timeout|panic"}[5m])) > 0.1"#
+        );
+        let happened = Scope::default().metric(READ_FALLBACK).happened("5m", &["job"]);
+        assert_eq!(
+            happened.to_string(),
+            "sum by (job) (increase(read_fallback_total[5m]) > 0 or read_fallback_total unless read_fallback_total offset 5m)"
         );
         let overlap = Scope::default().metric(SHADOW_OVERLAP);
         assert_eq!(
