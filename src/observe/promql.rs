@@ -89,6 +89,14 @@ impl Selector {
         self.query("increase", "", window)
     }
 
+    /// By how much a counter has grown, by `labels`, or what it began with: what happens while a process starts is counted before
+    /// anybody has seen the 0.
+    pub(super) fn happened(self, window: &str, labels: &[&str]) -> Query {
+        let now = self.to_string();
+        let grown = self.increase(window);
+        Query { text: format!("{grown} > 0 or {now} unless {now} offset {window}"), ..grown }.sum_by(labels)
+    }
+
     /// 1 if there is no such series.
     pub(super) fn absent(self) -> Query {
         let metric = self.metric;
@@ -205,7 +213,8 @@ fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
+#[cfg(debug_assertions)]
 mod tests {
     use super::*;
     use crate::telemetry::{JOURNAL_PENDING, READ_FALLBACK, SHADOW_LATENCY_DELTA, SHADOW_OVERLAP};
@@ -217,6 +226,11 @@ mod tests {
         assert_eq!(
             rate.sum_by(&["job", "reason"]).above(0.1).to_string(),
             r#"sum by (job, reason) (rate(read_fallback_total{job="a\"b\\",reason=~"timeout|panic"}[5m])) > 0.1"#
+        );
+        let happened = Scope::default().metric(READ_FALLBACK).happened("5m", &["job"]);
+        assert_eq!(
+            happened.to_string(),
+            "sum by (job) (increase(read_fallback_total[5m]) > 0 or read_fallback_total unless read_fallback_total offset 5m)"
         );
         let overlap = Scope::default().metric(SHADOW_OVERLAP);
         assert_eq!(
@@ -231,8 +245,8 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_is_refused() {
-        let scope = Scope::default;
-        let refused: [(&str, fn(Scope) -> Query); 8] = [
+        type Wrong = fn(Scope) -> Query;
+        let refused: [(&str, Wrong); 8] = [
             ("a name", |scope| scope.metric("read_fallbacks_total").rate("5m")),
             ("a label", |scope| scope.metric(READ_FALLBACK).is("side", "pg").rate("5m")),
             ("a value", |scope| scope.metric(READ_FALLBACK).is("reason", "slow").rate("5m")),
@@ -243,7 +257,7 @@ mod tests {
             ("the mean of what may be negative", |scope| scope.metric(SHADOW_LATENCY_DELTA).mean("5m", &[])),
         ];
         for (what, query) in refused {
-            assert!(std::panic::catch_unwind(|| query(scope())).is_err(), "{what}");
+            assert!(std::panic::catch_unwind(|| query(Scope::default())).is_err(), "{what}");
         }
     }
 }

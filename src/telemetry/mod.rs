@@ -11,6 +11,8 @@
 #[cfg(all(feature = "meili", feature = "postgres"))]
 mod backfill;
 #[cfg(feature = "postgres")]
+mod flag_table;
+#[cfg(feature = "postgres")]
 mod gates;
 mod journal;
 mod labels;
@@ -24,8 +26,11 @@ mod postings;
 mod reads;
 mod record;
 mod shadow;
+#[cfg(feature = "postgres")]
+mod shadow_log;
 mod table;
-#[cfg(all(test, feature = "meili", feature = "postgres"))]
+#[cfg(test)]
+#[cfg(all(feature = "meili", feature = "postgres"))]
 mod tests;
 mod worker;
 mod writes;
@@ -40,6 +45,8 @@ pub use table::METRICS;
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub(crate) use backfill::*;
 #[cfg(feature = "postgres")]
+pub(crate) use flag_table::*;
+#[cfg(feature = "postgres")]
 pub(crate) use gates::*;
 pub(crate) use journal::*;
 #[cfg(feature = "postgres")]
@@ -49,5 +56,7 @@ pub(crate) use plan::*;
 pub(crate) use postings::*;
 pub(crate) use reads::*;
 pub(crate) use shadow::*;
+#[cfg(feature = "postgres")]
+pub(crate) use shadow_log::*;
 pub(crate) use worker::*;
 pub(crate) use writes::*;

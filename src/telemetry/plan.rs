@@ -1,10 +1,7 @@
 //! The plan in force, and what became of changes.
 
 use super::{
-    names::{
-        GUARD_POWERLESS, GUARD_ROLLBACKS, PLAN_FALLBACK, PLAN_FOUND_BY_POLL, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED,
-        PLAN_STALE, ROLLBACK_LATCHED,
-    },
+    names::{GUARD_POWERLESS, GUARD_ROLLBACKS, PLAN_FALLBACK, PLAN_INFO, PLAN_REJECTED, PLAN_STALE, ROLLBACK_LATCHED},
     record::{count, set},
 };
 
@@ -40,18 +37,6 @@ pub(crate) fn plan_fallback(from: PlanFallback) {
         PlanFallback::Defaults => "defaults",
     };
     count(PLAN_FALLBACK, [("from", from)], 1);
-}
-
-/// Changes of the flag table are notified from now on, or no longer.
-#[cfg(feature = "postgres")]
-pub(crate) fn plan_listening(listening: bool) {
-    set(PLAN_LISTENING, [], f64::from(u8::from(listening)));
-}
-
-/// The poll found a change of the flag table that was not notified.
-#[cfg(feature = "postgres")]
-pub(crate) fn plan_found_by_poll() {
-    count(PLAN_FOUND_BY_POLL, [], 1);
 }
 
 /// Whether a rollback is latched.

@@ -81,7 +81,7 @@ pub(super) fn alerts(scope: &Scope) -> Vec<Alert> {
         Alert {
             name: "CrossfadeStartedWithoutFlags",
             severity: Severity::Warning,
-            query: scope.metric(PLAN_FALLBACK).increase("15m").sum_by(&["job", "instance", "from"]).above(0.0),
+            query: scope.metric(PLAN_FALLBACK).happened("15m", &["job", "instance", "from"]).above(0.0),
             lasting: "1m",
             summary: "A process started without the flag table",
             description: "{{ $labels.instance }} could not read the flags at its start and goes on from {{ $labels.from }}.",
@@ -90,7 +90,7 @@ pub(super) fn alerts(scope: &Scope) -> Vec<Alert> {
         Alert {
             name: "CrossfadePlanRejected",
             severity: Severity::Warning,
-            query: scope.metric(PLAN_REJECTED).increase("15m").sum_by(&["job", "reason"]).above(0.0),
+            query: scope.metric(PLAN_REJECTED).happened("15m", &["job", "reason"]).above(0.0),
             lasting: "1m",
             summary: "A change of flags was refused",
             description: "Flags of {{ $labels.job }} break the rule {{ $labels.reason }}: the last good plan stays in force.",
@@ -109,7 +109,7 @@ pub(super) fn alerts(scope: &Scope) -> Vec<Alert> {
         Alert {
             name: "CrossfadeWorkerPanics",
             severity: Severity::Critical,
-            query: scope.metric(WORKER_PANICS).increase("15m").sum_by(&["job", "instance"]).above(0.0),
+            query: scope.metric(WORKER_PANICS).happened("15m", &["job", "instance"]).above(0.0),
             lasting: "1m",
             summary: "A background task has panicked and no longer runs",
             description: "A task of the worker of {{ $labels.instance }} is gone until the process is restarted; its log says which.",

@@ -6,7 +6,7 @@ use crossfade::telemetry::{Kind, METRICS, Metric};
 
 const AGGREGATORS: &[&str] = &["sum", "max", "min", "count"];
 const FUNCTIONS: &[&str] = &["rate", "increase", "histogram_quantile", "absent"];
-const OPERATORS: &[&str] = &["and"];
+const OPERATORS: &[&str] = &["and", "or", "unless", "offset"];
 const TARGET_LABELS: &[&str] = &["job", "instance"];
 
 /// A query.

@@ -49,7 +49,7 @@ type Series = (String, BTreeMap<String, String>);
 #[tokio::test]
 async fn the_service_exposes_what_is_asked_for() {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "observe::service::observed_child", "--nocapture", "--test-threads=1"]).env(CHILD, "yes");
+    child.args(["--exact", "observe::exposed::observed_child", "--nocapture", "--test-threads=1"]).env(CHILD, "yes");
     let ended = tokio::time::timeout(2 * PATIENCE, child.stdin(Stdio::null()).kill_on_drop(true).output());
     let ended = ended.await.unwrap().unwrap();
     let said = [ended.stdout, ended.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
