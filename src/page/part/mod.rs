@@ -78,13 +78,8 @@ fn section(id: &str, heading: &str, content: Markup) -> Markup {
 /// Text that came from outside, at most `most` characters of it: set apart from the direction of what is around it, and
 /// without what is no letter.
 fn said(text: &str, most: usize) -> Markup {
-    let shown: String =
-        format::cut(text, most)
-            .chars()
-            .map(|letter| {
-                if letter.is_control() && !matches!(letter, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { letter }
-            })
-            .collect();
+    let control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    let shown = format::cut(text, most).replace(control, "\u{fffd}");
     // Where a table would be wider for it, it is broken into lines.
     html! { bdi class=[(shown.chars().count() > LONG).then_some("long")] { (shown) } }
 }

@@ -81,7 +81,7 @@ impl Ranged for Numbers {
 
     fn map(&self, value: &f64, (low, high): (i32, i32)) -> i32 {
         let share = (value - self.ends.start) / (self.ends.end - self.ends.start);
-        low + (f64::from(high - low) * share).round() as i32
+        low.saturating_add((f64::from(high - low) * share).round() as i32)
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {

@@ -88,15 +88,21 @@ async fn extreme_latencies_are_all_within_the_plot() {
         let svg = svg.split("</svg>").next().unwrap();
         let size: Vec<f64> =
             svg.split("viewBox=\"0 0 ").nth(1).unwrap().split('"').next().unwrap().split(' ').map(number).collect();
+        let inside = |x: &str, y: &str| {
+            let within = (0.0..=size[0]).contains(&number(x)) && (0.0..=size[1]).contains(&number(y));
+            assert!(within, "{x}, {y} in {size:?}");
+        };
         for points in svg.split("points=\"").skip(1) {
             for point in points.split('"').next().unwrap().split_whitespace() {
                 let (x, y) = point.split_once(',').unwrap();
-                assert!(
-                    (0.0..=size[0]).contains(&number(x)) && (0.0..=size[1]).contains(&number(y)),
-                    "{point} in {size:?}"
-                );
+                inside(x, y);
             }
         }
+        for dot in svg.split("<circle cx=\"").skip(1) {
+            let (x, rest) = dot.split_once("\" cy=\"").unwrap();
+            inside(x, rest.split('"').next().unwrap());
+        }
+        assert!(svg.contains("<circle") || svg.contains("<polyline") || svg.contains("<rect"));
     }
 }
 
