@@ -18,8 +18,12 @@ CREATE TABLE drift_checks (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     index_uid  TEXT COLLATE "C" NOT NULL,
     began_at   TIMESTAMPTZ NOT NULL,
-    documents  BIGINT NOT NULL CHECK (documents >= 0), -- of Meilisearch
-    differing  BIGINT NOT NULL CHECK (differing >= 0),
+    meili_documents BIGINT NOT NULL CHECK (meili_documents >= 0),
+    pg_documents    BIGINT NOT NULL CHECK (pg_documents >= 0), -- without tombstones
+    missing    BIGINT NOT NULL CHECK (missing >= 0),
+    extra      BIGINT NOT NULL CHECK (extra >= 0),
+    stale      BIGINT NOT NULL CHECK (stale >= 0),
+    tombstone  BIGINT NOT NULL CHECK (tombstone >= 0),
     unsettled  BIGINT NOT NULL CHECK (unsettled >= 0)  -- that were changed between all looks
 );
 CREATE INDEX drift_checks_last ON drift_checks (index_uid, began_at DESC);

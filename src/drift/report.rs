@@ -108,8 +108,12 @@ impl DriftReport {
         DriftSeen {
             index: self.index.clone(),
             began: self.began,
-            documents: self.documents.meili,
-            differing: self.counts.total(),
+            meili_documents: self.documents.meili,
+            pg_documents: self.documents.pg,
+            missing: self.counts.missing,
+            extra: self.counts.extra,
+            stale: self.counts.stale,
+            tombstone: self.counts.tombstone,
             unsettled: self.unsettled,
         }
     }

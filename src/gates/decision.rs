@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Goal, Metric, Statistic, Step, StepKind, Unit, Verdict};
-use crate::{plan::Phase, search::QueryClass};
+use crate::{plan::Phase, search::QueryClass, stats::Bounds, store::Overlap};
 
 /// What is known, and whether the next step may be taken. Made by [`decide`](super::decide), kept as it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,12 +107,14 @@ pub struct ClassQuality {
     pub class: QueryClass,
     /// Settled pairs.
     pub pairs: u64,
-    /// Their mean overlap@10.
-    pub overlap_at_10: Option<f64>,
-    /// Its bounds.
-    pub lower: f64,
-    /// Its bounds.
-    pub upper: f64,
+    /// Their overlap@10.
+    pub overlap_at_10: Option<Overlap>,
+    /// Where the true mean of that lies.
+    pub bounds: Bounds,
+    /// Share of them whose first ten are the same in the same order.
+    pub identical_order: Option<f64>,
+    /// Their mean agreement NDCG@10.
+    pub agreement_ndcg_at_10: Option<f64>,
     /// PostgreSQL's 95th percentile in milliseconds.
     pub pg_p95_ms: Option<f64>,
 }
@@ -120,8 +122,8 @@ pub struct ClassQuality {
 /// What the source reaches with itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Noise {
-    /// Mean overlap@10 of two answers of the source: the ceiling.
-    pub overlap_at_10: f64,
+    /// overlap@10 of two answers of the source: the ceiling.
+    pub overlap_at_10: Overlap,
     /// Of how many pairs.
     pub pairs: u64,
     /// Mean overlap@10 of both sides as a share of it.

@@ -1,6 +1,7 @@
 //! What is known without samples: measurements, comparisons, backfills, processes. Pure.
 
 use super::{Gate, Look, Metric, Seen};
+use crate::store::evidence::DriftSeen;
 
 impl Look {
     /// What there is to be seen of a metric that is a fact.
@@ -50,7 +51,7 @@ impl Look {
                 let hours = age.as_secs() / 3_600;
                 return Seen::Unknown(format!("{} was compared {hours} h ago; {}", seen.index, advice(&seen.index)));
             }
-            if seen.differing == 0 && seen.unsettled > 0 {
+            if seen.differing() == 0 && seen.unsettled > 0 {
                 let (index, left) = (&seen.index, seen.unsettled);
                 return Seen::Unknown(format!(
                     "{left} documents of {index} were changed at each look; {}",
@@ -58,8 +59,8 @@ impl Look {
                 ));
             }
         }
-        let differing: u64 = self.drift.iter().map(|seen| seen.differing).sum();
-        let documents: u64 = self.drift.iter().map(|seen| seen.documents).sum();
+        let differing: u64 = self.drift.iter().map(DriftSeen::differing).sum();
+        let documents: u64 = self.drift.iter().map(|seen| seen.meili_documents).sum();
         Seen::Known { value: differing as f64, of: format!("of {documents} documents") }
     }
 

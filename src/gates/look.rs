@@ -86,4 +86,10 @@ impl Look {
         }
         Ok(look)
     }
+
+    /// Why nothing advances until a person clears it, in words; `None`: no rollback is latched.
+    pub fn latch(&self) -> Option<String> {
+        let latch = self.flags.latch.as_ref()?;
+        Some(format!("{} ({})", latch.why, latch.by))
+    }
 }

@@ -7,7 +7,10 @@ use crate::{
     relevance::percentile,
     search::QueryClass,
     stats::{self, Bounds, MeanBounds},
-    store::evidence::{Pair, Settled},
+    store::{
+        Overlap,
+        evidence::{Pair, Settled},
+    },
 };
 
 /// The pairs of a window: all of them, and by class of query.
@@ -23,6 +26,7 @@ pub(super) struct Tally {
     compared: u64,
     failed: u64,
     settled: u64,
+    identical: u64,
     first_pages: u64,
     only_pg_empty: u64,
     overlap: Vec<f64>,
@@ -57,6 +61,7 @@ impl Tally {
             return;
         }
         self.settled += 1;
+        self.identical += u64::from(pair.identical);
         self.overlap.push(pair.overlap_at_10);
         self.agreement.extend(pair.agreement);
         self.noise.extend(pair.noise_overlap_at_10);
@@ -76,9 +81,24 @@ impl Tally {
         self.settled
     }
 
-    /// The mean overlap@10 of the source with itself, and of how many pairs.
-    pub(super) fn noise(&self) -> (Option<f64>, u64) {
-        (mean(&self.noise), self.noise.len() as u64)
+    /// overlap@10 of the source with itself, and of how many pairs.
+    pub(super) fn noise(&self) -> Option<(Overlap, u64)> {
+        Some((overlap(&self.noise)?, self.noise.len() as u64))
+    }
+
+    /// overlap@10 of both sides.
+    pub(super) fn overlap(&self) -> Option<Overlap> {
+        overlap(&self.overlap)
+    }
+
+    /// The mean of agreement NDCG@10.
+    pub(super) fn agreement(&self) -> Option<f64> {
+        mean(&self.agreement)
+    }
+
+    /// The share of pairs whose first ten are the same in the same order.
+    pub(super) fn identical(&self) -> Option<f64> {
+        (self.settled > 0).then(|| self.identical as f64 / self.settled as f64)
     }
 
     /// What there is to be seen of a metric of pairs, with bounds that are wrong at most at the level.
@@ -118,6 +138,13 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
+fn overlap(values: &[f64]) -> Option<Overlap> {
+    let mut ascending = values.to_vec();
+    ascending.sort_by(f64::total_cmp);
+    let at = |p| percentile(&ascending, p);
+    Some(Overlap { mean: mean(values)?, p10: at(0.1)?, p50: at(0.5)? })
+}
+
 fn mean_bounds(values: &[f64], level: f64) -> Bounds {
     let mut bounds = MeanBounds::new(level);
     values.iter().for_each(|value| bounds.add(*value));
@@ -154,6 +181,7 @@ mod tests {
             compared: true,
             settled: Settled::Yes,
             overlap_at_10: overlap,
+            identical: overlap == 1.0,
             agreement: Some(overlap),
             meili_ms: Some(10.0),
             pg_ms: Some(20.0),

@@ -91,7 +91,7 @@ pub struct Noise {
 pub struct DriftSeen {
     /// The index.
     pub index: String,
-    /// When the check ended.
+    /// When the check began.
     pub checked_at: Timestamp,
     /// Documents in Meilisearch.
     pub meili_documents: u64,

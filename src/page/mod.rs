@@ -14,6 +14,7 @@
 //! # Ok(()) }
 //! ```
 
+mod decided;
 mod format;
 mod input;
 mod part;

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["words", "codec", "plan", "tally"]),
     ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
     ("observe", &["telemetry"]),
-    ("page", &["words", "plan", "shadow", "store", "backfill"]),
+    ("page", &["words", "plan", "shadow", "store", "backfill", "gates"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
 ];
 

@@ -11,12 +11,14 @@ use std::{
 use clap::Args;
 use crossfade::{
     backfill::BackfillJobs,
+    cutover::CutoverError,
+    gates::{Look, Policy, decide},
     page::Page,
     store::{Overview, Report as Figures, ReportOptions, Store},
 };
 use jiff::Timestamp;
 
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, gate::file::GateFile, output};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -40,6 +42,8 @@ pub(crate) struct Report {
     /// One HTML page with plots, written to this file in one step; - is the standard output.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    gates: GateFile,
 }
 
 pub(crate) async fn run(store: &Store, report: Report) -> Result<(), Failure> {
@@ -47,7 +51,7 @@ pub(crate) async fn run(store: &Store, report: Report) -> Result<(), Failure> {
     let since = Timestamp::now().checked_sub(report.since).unwrap_or(Timestamp::UNIX_EPOCH);
     let options = ReportOptions { endpoint: report.endpoint };
     if let Some(file) = report.html {
-        return html(store, since, options, &file).await;
+        return html(store, since, options, &report.gates.read()?, &file).await;
     }
     let figures = Figures::compute(store, since, &options).await?;
     if report.json {
@@ -58,10 +62,23 @@ pub(crate) async fn run(store: &Store, report: Report) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn html(store: &Store, since: Timestamp, options: ReportOptions, file: &Path) -> Result<(), Failure> {
+async fn html(
+    store: &Store,
+    since: Timestamp,
+    options: ReportOptions,
+    policy: &Policy,
+    file: &Path,
+) -> Result<(), Failure> {
+    let look = Look::take(store, policy).await?;
+    let decision = decide(policy, &look).map_err(CutoverError::Flags)?;
     let overview = Overview::compute(store, since, &options).await?;
     let jobs = BackfillJobs::new(store).list().await?;
-    let page = Page::new(overview).endpoint(options.endpoint).jobs(jobs).render()?;
+    let page = Page::new(overview)
+        .endpoint(options.endpoint)
+        .jobs(jobs)
+        .decision(&decision, look.latch())
+        .compared(store.evidence().last_drift().await?)
+        .render()?;
     if file == Path::new("-") {
         return Ok(output::text(&page)?);
     }

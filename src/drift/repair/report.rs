@@ -83,7 +83,9 @@ impl RepairReport {
     /// What is kept of it, for gates: what is left.
     pub fn seen(&self) -> DriftSeen {
         let found = self.check.seen();
-        DriftSeen { differing: self.left.total(), unsettled: found.unsettled + self.unsettled, ..found }
+        let DriftCounts { missing, extra, stale, tombstone } = self.left;
+        let unsettled = found.unsettled + self.unsettled;
+        DriftSeen { missing, extra, stale, tombstone, unsettled, ..found }
     }
 }
 

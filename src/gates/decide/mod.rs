@@ -205,9 +205,10 @@ fn classes(seen: &super::look::Seen) -> Vec<ClassQuality> {
         ClassQuality {
             class: *class,
             pairs: tally.settled(),
-            overlap_at_10: value(&mean),
-            lower: bounds.lower,
-            upper: bounds.upper,
+            overlap_at_10: tally.overlap(),
+            bounds,
+            identical_order: tally.identical(),
+            agreement_ndcg_at_10: tally.agreement(),
             pg_p95_ms: value(&p95),
         }
     };
@@ -215,8 +216,7 @@ fn classes(seen: &super::look::Seen) -> Vec<ClassQuality> {
 }
 
 fn noise(tally: &Tally) -> Option<Noise> {
-    let (overlap, pairs) = tally.noise();
-    let overlap_at_10 = overlap?;
+    let (overlap_at_10, pairs) = tally.noise()?;
     // The level does not matter for the figure itself.
     let relative = value(&tally.see(Metric::OverlapOfCeiling, None, 0.5));
     Some(Noise { overlap_at_10, pairs, relative })

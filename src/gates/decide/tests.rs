@@ -40,6 +40,7 @@ fn pair(overlap: f64, class: QueryClass) -> Pair {
         compared: true,
         settled: Settled::Yes,
         overlap_at_10: overlap,
+        identical: overlap == 1.0,
         agreement: Some(overlap),
         meili_ms: Some(5.0),
         pg_ms: Some(10.0),
@@ -162,8 +163,12 @@ fn the_last_step_waits_for_time_and_for_a_clean_comparison() {
     let seen = |hours, differing, unsettled| DriftSeen {
         index: "posts".to_owned(),
         began: ago(hours),
-        documents: 10,
-        differing,
+        meili_documents: 10,
+        pg_documents: 10,
+        missing: 0,
+        extra: 0,
+        stale: differing,
+        tombstone: 0,
         unsettled,
     };
     let with = |drift: Vec<DriftSeen>, since: i64| {

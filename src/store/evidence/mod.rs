@@ -43,9 +43,17 @@ pub struct DriftSeen {
     /// When it began.
     pub began: Timestamp,
     /// Documents that Meilisearch held.
-    pub documents: u64,
-    /// Documents that differed.
-    pub differing: u64,
+    pub meili_documents: u64,
+    /// Documents that PostgreSQL held, without tombstones.
+    pub pg_documents: u64,
+    /// Documents that only Meilisearch held, and PostgreSQL never knew.
+    pub missing: u64,
+    /// Documents that only PostgreSQL held.
+    pub extra: u64,
+    /// Documents that both held, with different content.
+    pub stale: u64,
+    /// Documents that Meilisearch held, and PostgreSQL had deleted.
+    pub tombstone: u64,
     /// Documents of which nothing could be said.
     pub unsettled: u64,
 }
@@ -81,12 +89,12 @@ pub(crate) const LAST_EVAL: &str = "
     ORDER BY id DESC LIMIT 1";
 
 const KEEP_DRIFT: &str = "
-    INSERT INTO drift_checks (index_uid, began_at, documents, differing, unsettled)
-    VALUES ($1, 'epoch'::timestamptz + $2 * interval '1 microsecond', $3, $4, $5)";
+    INSERT INTO drift_checks (index_uid, began_at, meili_documents, pg_documents, missing, extra, stale, tombstone, unsettled)
+    VALUES ($1, 'epoch'::timestamptz + $2 * interval '1 microsecond', $3, $4, $5, $6, $7, $8, $9)";
 
 pub(crate) const LAST_DRIFT: &str = "
     SELECT DISTINCT ON (index_uid) index_uid, (extract(epoch FROM began_at) * 1000000)::bigint AS began_micros,
-        documents, differing, unsettled
+        meili_documents, pg_documents, missing, extra, stale, tombstone, unsettled
     FROM drift_checks ORDER BY index_uid, began_at DESC";
 
 /// Jobs of other programs have no kind of their own: the last one made for a target is its last.
@@ -127,8 +135,12 @@ struct EvalRow {
 struct DriftRow {
     index_uid: String,
     began_micros: i64,
-    documents: i64,
-    differing: i64,
+    meili_documents: i64,
+    pg_documents: i64,
+    missing: i64,
+    extra: i64,
+    stale: i64,
+    tombstone: i64,
     unsettled: i64,
 }
 
@@ -177,8 +189,12 @@ impl Evidence {
         let kept = query(KEEP_DRIFT)
             .bind(&seen.index)
             .bind(seen.began.as_microsecond())
-            .bind(signed(seen.documents))
-            .bind(signed(seen.differing))
+            .bind(signed(seen.meili_documents))
+            .bind(signed(seen.pg_documents))
+            .bind(signed(seen.missing))
+            .bind(signed(seen.extra))
+            .bind(signed(seen.stale))
+            .bind(signed(seen.tombstone))
             .bind(signed(seen.unsettled))
             .execute(self.store.pool());
         kept.await.map_err(StoreError::of("keeping the outcome of a drift check"))?;
@@ -194,8 +210,12 @@ impl Evidence {
         let seen = |row: DriftRow| DriftSeen {
             index: row.index_uid,
             began: timestamp(row.began_micros),
-            documents: row.documents.unsigned_abs(),
-            differing: row.differing.unsigned_abs(),
+            meili_documents: row.meili_documents.unsigned_abs(),
+            pg_documents: row.pg_documents.unsigned_abs(),
+            missing: row.missing.unsigned_abs(),
+            extra: row.extra.unsigned_abs(),
+            stale: row.stale.unsigned_abs(),
+            tombstone: row.tombstone.unsigned_abs(),
             unsettled: row.unsettled.unsigned_abs(),
         };
         Ok(rows.into_iter().map(seen).collect())
@@ -232,6 +252,13 @@ impl Evidence {
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
         let micros = query_scalar(NOW).fetch_one(self.store.pool()).await;
         Ok(timestamp(micros.map_err(StoreError::of("reading the clock"))?))
+    }
+}
+
+impl DriftSeen {
+    /// Documents that differed, in whatever way.
+    pub fn differing(&self) -> u64 {
+        self.missing + self.extra + self.stale + self.tombstone
     }
 }
 

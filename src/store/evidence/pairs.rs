@@ -9,15 +9,18 @@ use sqlx::{AssertSqlSafe, FromRow, query_as};
 use super::{Evidence, StoreError};
 use crate::{search::QueryClass, store::HEAD_AND_TAIL};
 
-/// A sampled read that PostgreSQL had to answer, and whether it did.
+/// A sampled read that PostgreSQL was asked, as the side that answers or as the one that is compared, and whether it did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
-    /// Whether both sides answered; otherwise PostgreSQL failed, or was too slow.
+    /// Whether both sides answered; otherwise PostgreSQL failed, or was too slow. What Meilisearch has failed says nothing of
+    /// PostgreSQL, and is no pair.
     pub compared: bool,
     /// Whether writes were under way meanwhile.
     pub settled: Settled,
     /// overlap@10; 0 unless compared.
     pub overlap_at_10: f64,
+    /// Whether the first ten are the same in the same order.
+    pub identical: bool,
     /// Agreement NDCG@10.
     pub agreement: Option<f64>,
     /// How long Meilisearch took, in milliseconds.
@@ -43,8 +46,6 @@ pub enum Settled {
     Unknown,
 }
 
-/// What the side that answers has failed, or what was dropped, says nothing of PostgreSQL.
-///
 /// Rows of a writer that knows only the fixed columns have no microseconds: then the milliseconds count, unless they
 /// are -1, no answer.
 pub(crate) static PAIRS: LazyLock<String> = LazyLock::new(|| {
@@ -52,6 +53,7 @@ pub(crate) static PAIRS: LazyLock<String> = LazyLock::new(|| {
         "
     WITH every AS (
         SELECT id, created_at, outcome = 'compared' AS compared, settled, overlap_at_10,
+            meili_ids[1:10] = pg_ids[1:10] AS identical,
             agreement_ndcg_at_10_linear_v1 AS agreement,
             coalesce(latency_meili_us / 1000.0, nullif(latency_meili_ms, -1))::float8 AS meili_ms,
             coalesce(latency_pg_us / 1000.0, nullif(latency_pg_ms, -1))::float8 AS pg_ms,
@@ -59,12 +61,14 @@ pub(crate) static PAIRS: LazyLock<String> = LazyLock::new(|| {
                 THEN cardinality(pg_ids) = 0 AND cardinality(meili_ids) > 0 END AS only_pg_empty,
             noise_overlap_at_10, query_classes, query_norm
         FROM shadow_read_logs
-        WHERE outcome IN ('compared', 'shadow_error', 'shadow_timeout')
+        WHERE (outcome = 'compared'
+                OR primary_side = 'meili' AND outcome IN ('shadow_error', 'shadow_timeout')
+                OR primary_side = 'pg' AND outcome = 'primary_error')
             AND created_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'
     ), pair AS (
         SELECT query_norm, settled FROM every WHERE compared
     ), {HEAD_AND_TAIL}
-    SELECT compared, settled, overlap_at_10, agreement, meili_ms, pg_ms, only_pg_empty, noise_overlap_at_10, query_classes,
+    SELECT compared, settled, overlap_at_10, identical, agreement, meili_ms, pg_ms, only_pg_empty, noise_overlap_at_10, query_classes,
         coalesce(head, FALSE) AS head, coalesce(tail, FALSE) AS tail
     FROM every LEFT JOIN head_and_tail USING (query_norm)
     ORDER BY created_at, id"
@@ -76,6 +80,7 @@ struct Row {
     compared: bool,
     settled: Option<bool>,
     overlap_at_10: f64,
+    identical: bool,
     agreement: Option<f64>,
     meili_ms: Option<f64>,
     pg_ms: Option<f64>,
@@ -122,6 +127,7 @@ impl Row {
                 None => Settled::Unknown,
             },
             overlap_at_10: self.overlap_at_10,
+            identical: self.identical,
             agreement: self.agreement,
             meili_ms: self.meili_ms,
             pg_ms: self.pg_ms,

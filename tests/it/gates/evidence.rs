@@ -5,11 +5,11 @@ use std::time::Duration;
 use crossfade::{
     gates::{Look, Metric, Verdict, decide},
     search::QueryClass,
-    store::evidence::{DriftSeen, EvalRun, Settled},
+    store::evidence::{EvalRun, Settled},
 };
 use jiff::Timestamp;
 
-use super::Ground;
+use super::{Ground, drift};
 
 #[tokio::test]
 async fn pairs_come_in_their_order_with_all_that_is_judged() {
@@ -60,18 +60,11 @@ async fn the_last_measurement_and_the_last_comparison_of_each_index_count() {
     assert_eq!(evidence.last_eval(day).await.unwrap(), None);
 
     let now = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
-    let seen = |index: &str, began, differing| DriftSeen {
-        index: index.to_owned(),
-        began,
-        documents: 5,
-        differing,
-        unsettled: 0,
-    };
     let before = now - jiff::SignedDuration::from_secs(60);
-    for seen in [seen("posts", now, 0), seen("posts", before, 3), seen("users", before, 1)] {
+    for seen in [drift("posts", now, 0), drift("posts", before, 3), drift("users", before, 1)] {
         evidence.keep_drift(&seen).await.unwrap();
     }
-    assert_eq!(evidence.last_drift().await.unwrap(), [seen("posts", now, 0), seen("users", before, 1)]);
+    assert_eq!(evidence.last_drift().await.unwrap(), [drift("posts", now, 0), drift("users", before, 1)]);
 }
 
 #[tokio::test]

@@ -71,8 +71,7 @@ impl Ground {
         self.store.replicas().report(&report).await.unwrap();
         let job = "INSERT INTO backfill_jobs (job_id, target, status) VALUES ('posts-1', 'posts', 'succeeded') ON CONFLICT DO NOTHING";
         sqlx::query(job).execute(&self.pool).await.unwrap();
-        let drift =
-            DriftSeen { index: "posts".to_owned(), began: Timestamp::now(), documents: 10, differing: 0, unsettled: 0 };
+        let drift = drift("posts", Timestamp::now(), 0);
         self.store.evidence().keep_drift(&drift).await.unwrap();
     }
 
@@ -83,5 +82,19 @@ impl Ground {
 
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
+    }
+}
+
+pub(crate) fn drift(index: &str, began: Timestamp, stale: u64) -> DriftSeen {
+    DriftSeen {
+        index: index.to_owned(),
+        began,
+        meili_documents: 10,
+        pg_documents: 11,
+        missing: 0,
+        extra: 0,
+        stale,
+        tombstone: 0,
+        unsettled: 0,
     }
 }

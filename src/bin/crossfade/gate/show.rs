@@ -20,7 +20,7 @@ pub(crate) fn decision(kept: &Kept) -> String {
     }
     if let Some(noise) = &decision.noise {
         let relative = noise.relative.map_or(String::new(), |relative| format!("; pg reaches {relative:.3} of that"));
-        let (overlap, pairs) = (noise.overlap_at_10, noise.pairs);
+        let (overlap, pairs) = (noise.overlap_at_10.mean, noise.pairs);
         text.push_str(&format!(
             "\n\nnoise floor: Meilisearch agrees with itself to {overlap:.3} ({pairs} pairs){relative}"
         ));
@@ -79,8 +79,8 @@ fn classes(decision: &Decision) -> String {
         [
             class.class.to_string(),
             class.pairs.to_string(),
-            class.overlap_at_10.map_or("?".into(), |overlap| format!("{overlap:.3}")),
-            format!("{:.3} .. {:.3}", class.lower, class.upper),
+            class.overlap_at_10.map_or("?".into(), |overlap| format!("{:.3}", overlap.mean)),
+            format!("{:.3} .. {:.3}", class.bounds.lower, class.bounds.upper),
             class.pg_p95_ms.map_or("?".into(), |p95| format!("{p95:.1} ms")),
         ]
     };
