@@ -96,3 +96,39 @@ async fn every_metric_has_a_query_that_runs() {
             .unwrap_or_else(|error| panic!("{}: {error}", metric.name()));
     }
 }
+
+/// Once PostgreSQL answers, Meilisearch is the side that is compared.
+#[tokio::test]
+async fn failures_count_against_the_side_that_failed() {
+    let ground = Ground::fresh().await;
+    let insert = "
+        INSERT INTO shadow_read_logs (endpoint, user_id, query_norm, meili_ids, pg_ids, overlap_at_10, latency_meili_ms,
+            latency_pg_ms, outcome, primary_side)
+        SELECT 'e', '', 'q', '{}', '{}', 0, -1, -1, outcome, side
+        FROM unnest('{shadow_error,shadow_timeout,primary_error,dropped_late}'::text[]) AS outcome,
+            unnest('{meili,pg}'::text[]) AS side";
+    sqlx::query(insert).execute(&ground.pool).await.unwrap();
+    let mut failed = 0;
+    ground.store.evidence().pairs(Timestamp::UNIX_EPOCH, |pair| failed += u32::from(!pair.compared)).await.unwrap();
+    // By PostgreSQL: both ways to fail as the compared side, and the one as the side that answers.
+    assert_eq!(failed, 3);
+}
+
+#[tokio::test]
+async fn fallbacks_of_all_processes_are_judged() {
+    let ground = Ground::fresh().await;
+    let canary = [("search_write_mode", "dual"), ("search_read_pg_percent", "5"), ("search_read_backend", "pg")];
+    ground.set(&canary).await;
+    let policy = ground.policy("");
+    let judge = async || {
+        let decision = decide(&policy, &Look::take(&ground.store, &policy).await.unwrap()).unwrap();
+        let judged = decision.gates.into_iter().find(|judged| judged.gate == "read_fallbacks").unwrap();
+        assert!(judged.counts);
+        (judged.verdict, judged.value, judged.samples.unwrap())
+    };
+    assert_eq!(judge().await, (Verdict::Hold, None, 0));
+    ground.reads("one", 1_500, 0).await;
+    assert_eq!(judge().await, (Verdict::Pass, Some(0.0), 1_500));
+    ground.reads("two", 400, 100).await;
+    assert_eq!(judge().await, (Verdict::Fail, Some(0.05), 2_000));
+}

@@ -10,7 +10,6 @@ use std::time::Duration;
 use crossfade::{
     gates::Policy,
     journal::Status,
-    plan::Plan,
     store::{DEFAULT_SCHEMA, PgReads, ReplicaReport, Store, evidence::DriftSeen},
     testing::{TestDatabase, TestPostgres},
 };
@@ -55,24 +54,26 @@ impl Ground {
 
     /// All that is known without samples, as it should be before any step.
     pub(crate) async fn all_well(&self) {
-        let plan: Plan = self.store.flags().read().await.unwrap().plan().unwrap();
-        let journal = Status { pending: 3, dead_letters: 0, oldest_seconds: Some(0.5), ..Status::default() };
+        self.reads("one", 0, 0).await;
+        let job = "INSERT INTO backfill_jobs (job_id, target, status) VALUES ('posts-1', 'posts', 'succeeded') ON CONFLICT DO NOTHING";
+        sqlx::query(job).execute(&self.pool).await.unwrap();
+        self.store.evidence().keep_drift(&drift("posts", Timestamp::now(), 0)).await.unwrap();
+    }
+
+    /// A process that lives, goes by the flags of the table, and has had so many reads for PostgreSQL.
+    pub(crate) async fn reads(&self, replica: &str, answered: u64, failed: u64) {
         let report = ReplicaReport {
-            replica: "one".to_owned(),
+            replica: replica.to_owned(),
             host: "here".to_owned(),
-            plan,
+            plan: self.store.flags().read().await.unwrap().plan().unwrap(),
             revision: 0,
-            reads: PgReads::default(),
+            reads: PgReads { answered, failed, ..PgReads::default() },
             reads_before: PgReads::default(),
-            journal: Some(journal),
+            journal: Some(Status { pending: 3, oldest_seconds: Some(0.5), ..Status::default() }),
             write: None,
             every: Duration::from_secs(60),
         };
         self.store.replicas().report(&report).await.unwrap();
-        let job = "INSERT INTO backfill_jobs (job_id, target, status) VALUES ('posts-1', 'posts', 'succeeded') ON CONFLICT DO NOTHING";
-        sqlx::query(job).execute(&self.pool).await.unwrap();
-        let drift = drift("posts", Timestamp::now(), 0);
-        self.store.evidence().keep_drift(&drift).await.unwrap();
     }
 
     /// Without the gate that needs judgments.
