@@ -110,6 +110,13 @@ async fn the_table_is_told_behind_it_and_the_others_follow() {
         (plan, Running::start(watcher))
     };
     let ((first, first_runs), (second, second_runs)) = (watched().await, watched().await);
+    // They listen, and have read what there was: nothing but the rollback itself is news from here on.
+    for rate in ["6", "7", "8"] {
+        flags.set("shadow_sample_rate", rate, "ann", "").await.unwrap();
+        for plan in [&first, &second] {
+            until(plan, rate, |plan| plan.flags.shadow_sample_rate.to_string() == rate).await;
+        }
+    }
     first.latch("ann", "worse\0than before").unwrap();
     until(&second, "rolled back", |plan| plan.latched && plan.phase() == Phase::Shadow).await;
     let latch = flags.read().await.unwrap().latch.unwrap();
