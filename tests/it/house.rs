@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 const WORDS: &[&str] = &["words"];
 const WORD_MODULES: &[&str] = &[
+    "host",
     "opaque",
     "document",
     "search",
