@@ -23,6 +23,8 @@ pub use flag_watch::FlagWatch;
 pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
 pub use overview::{Bucket, CHANGES, Course, Histogram, Overview, WORST, WorstQuery};
 pub use replicas::{Replica, ReplicaReport, Replicas};
+#[cfg(feature = "html")]
+pub(crate) use report::count as grouped;
 pub use report::{
     Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };
