@@ -5,18 +5,7 @@ use jiff::Timestamp;
 /// Where nothing was measured.
 pub(super) const NOTHING: &str = "–";
 
-/// A whole number in groups of three digits.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
+pub(super) use crate::store::grouped as count;
 
 /// A number from 0 to 1, with three decimals.
 pub(super) fn unit(value: Option<f64>) -> String {

@@ -28,6 +28,8 @@ pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredF
 pub use frequency::HEAD_AND_TAIL;
 pub use overview::{Bucket, CHANGES, Course, Histogram, Overview, WORST, WorstQuery};
 pub use replicas::{PgReads, ReadTally, Replica, ReplicaReport, Replicas};
+#[cfg(feature = "html")]
+pub(crate) use report::count as grouped;
 pub use report::{
     Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };

@@ -27,18 +27,21 @@ pub(super) fn latency(page: &Page, times: &Times<'_>) -> Result<Markup, PlotErro
     // One scale for both, so that they can be compared by eye.
     let scale = Scale::positive(values(&meili).chain(values(&pg)));
     let apart = Scale::linear(values(&delta));
+    let meili = Plot { id: "latency-meili", title: "Meilisearch", signed: false, of: |bucket| bucket.meili_ms }.draw(
+        times,
+        meili,
+        scale.clone(),
+    );
+    let pg =
+        Plot { id: "latency-pg", title: "PostgreSQL", signed: false, of: |bucket| bucket.pg_ms }.draw(times, pg, scale);
+    let title = "PostgreSQL less Meilisearch, pair by pair";
+    let delta =
+        Plot { id: "latency-delta", title, signed: true, of: |bucket| bucket.delta_ms }.draw(times, delta, apart);
     let content = html! {
-        div.plots {
-            (plot(times, "latency-meili", "Meilisearch", meili, scale.clone(), |bucket| bucket.meili_ms)?)
-            (plot(times, "latency-pg", "PostgreSQL", pg, scale, |bucket| bucket.pg_ms)?)
-            (plot(times, "latency-delta", DELTA, delta, apart, |bucket| bucket.delta_ms)?)
-            (whole(&overall))
-        }
+        div.plots { (meili?) (pg?) (delta?) (whole(&overall)) }
     };
     Ok(section("latency", "Latency", content))
 }
-
-const DELTA: &str = "PostgreSQL less Meilisearch, pair by pair";
 
 fn whole(overall: &Latencies) -> Markup {
     let row = |name: &str, side: Option<Percentiles>, text: fn(Option<f64>) -> String| {
@@ -68,43 +71,47 @@ fn side(times: &Times<'_>, inks: [Ink; 3], of: fn(&Bucket) -> Option<Percentiles
     vec![line("p50", first, |side| side.p50), line("p95", second, |side| side.p95), line("p99", third, |side| side.p99)]
 }
 
-fn plot(
-    times: &Times<'_>,
+/// A plot of one quantity.
+struct Plot {
     id: &'static str,
     title: &'static str,
-    series: Vec<Series>,
-    scale: Scale,
+    /// Whether it may be below zero.
+    signed: bool,
     of: fn(&Bucket) -> Option<Percentiles>,
-) -> Result<Markup, PlotError> {
-    let signed = title == DELTA;
-    let text: fn(Option<f64>) -> String = if signed { signed_millis } else { millis };
-    let names: Vec<String> = series.iter().map(|series| series.name.clone()).collect();
-    let about = match (signed, scale.is_logarithmic()) {
-        (true, _) => "above zero PostgreSQL took longer".to_owned(),
-        (false, true) => format!("{}; logarithmic", times.about()),
-        (false, false) => times.about(),
-    };
-    let lines = Lines {
-        words: Words { id, title, about: about.clone() },
-        time: times.axis,
-        at: &times.middles,
-        series,
-        scale,
-        name: if signed { |value| signed_millis(Some(value)) } else { |value| millis(Some(value)) },
-        marks: &times.marks,
-        zero: signed,
-    };
-    let row = |bucket: &Bucket| {
-        let side = of(bucket)?;
-        let figures = [side.p50, side.p95, side.p99].map(|value| text(Some(value)));
-        Some([count(bucket.pairs)].into_iter().chain(figures.into_iter().take(names.len())).collect())
-    };
-    let head: Vec<&str> = ["UTC", "pairs"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    Ok(html! {
-        figure {
-            figcaption { strong { (title) } span { (about) } }
-            @if lines.is_empty() { (none("No data.")) } @else { (lines.draw()?) }
-            (times.table(title, &head, row))
-        }
-    })
+}
+
+impl Plot {
+    fn draw(self, times: &Times<'_>, series: Vec<Series>, scale: Scale) -> Result<Markup, PlotError> {
+        let Self { id, title, signed, of } = self;
+        let text: fn(Option<f64>) -> String = if signed { signed_millis } else { millis };
+        let names: Vec<String> = series.iter().map(|series| series.name.clone()).collect();
+        let about = match (signed, scale.is_logarithmic()) {
+            (true, _) => "above zero PostgreSQL took longer".to_owned(),
+            (false, true) => format!("{}; logarithmic", times.about()),
+            (false, false) => times.about(),
+        };
+        let lines = Lines {
+            words: Words { id, title, about: about.clone() },
+            time: times.axis,
+            at: &times.middles,
+            series,
+            scale,
+            name: if signed { |value| signed_millis(Some(value)) } else { |value| millis(Some(value)) },
+            marks: &times.marks,
+            zero: signed,
+        };
+        let row = |bucket: &Bucket| {
+            let side = of(bucket)?;
+            let figures = [side.p50, side.p95, side.p99].map(|value| text(Some(value)));
+            Some([count(bucket.pairs)].into_iter().chain(figures.into_iter().take(names.len())).collect())
+        };
+        let head: Vec<&str> = ["UTC", "pairs"].into_iter().chain(names.iter().map(String::as_str)).collect();
+        Ok(html! {
+            figure {
+                figcaption { strong { (title) } span { (about) } }
+                @if lines.is_empty() { (none("No data.")) } @else { (lines.draw()?) }
+                (times.table(title, &head, row))
+            }
+        })
+    }
 }

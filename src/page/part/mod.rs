@@ -1,5 +1,6 @@
 //! The parts of the page, from the top to the bottom.
 
+mod breakdown;
 mod course;
 mod flags;
 mod foot;

@@ -18,14 +18,26 @@ use crate::{
     store::{Bucket, ReadStats},
 };
 
+/// Outcomes that are one line of a plot.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    ink: Ink,
+    holds: fn(&str) -> bool,
+}
+
 /// What is no pair, in kinds that can be told apart in a plot.
-const KINDS: [(&str, Ink, fn(&str) -> bool); 5] = [
-    ("shadow error", Ink::Other1, |outcome| outcome == Outcome::ShadowError.as_str()),
-    ("timeout", Ink::Other2, |outcome| outcome == Outcome::ShadowTimeout.as_str()),
-    ("primary error", Ink::Other3, |outcome| outcome == Outcome::PrimaryError.as_str()),
-    ("dropped", Ink::Other4, |outcome| outcome.starts_with("dropped_")),
+const KINDS: [Kind; 5] = [
+    Kind { name: "shadow error", ink: Ink::Other1, holds: |outcome| outcome == Outcome::ShadowError.as_str() },
+    Kind { name: "timeout", ink: Ink::Other2, holds: |outcome| outcome == Outcome::ShadowTimeout.as_str() },
+    Kind { name: "primary error", ink: Ink::Other3, holds: |outcome| outcome == Outcome::PrimaryError.as_str() },
+    Kind { name: "dropped", ink: Ink::Other4, holds: |outcome| outcome.starts_with("dropped_") },
     // Of a newer version.
-    ("other", Ink::Other5, |outcome| Outcome::ALL.into_iter().all(|known| known.as_str() != outcome)),
+    Kind {
+        name: "other",
+        ink: Ink::Other5,
+        holds: |outcome| Outcome::ALL.iter().all(|known| known.as_str() != outcome),
+    },
 ];
 
 pub(super) fn outcomes(page: &Page, times: &Times<'_>) -> Result<Markup, PlotError> {
@@ -101,20 +113,18 @@ fn reads(times: &Times<'_>) -> Result<Markup, PlotError> {
 
 /// Shares of the reads in the log that ended in each of the [`KINDS`], of those that occurred.
 fn failures(times: &Times<'_>) -> Result<Markup, PlotError> {
-    let of_kind = |bucket: &Bucket, is: fn(&str) -> bool| -> u64 {
-        bucket.outcomes.iter().filter(|(outcome, _)| is(outcome)).map(|(_, rows)| rows).sum()
+    let of_kind = |bucket: &Bucket, kind: Kind| -> u64 {
+        bucket.outcomes.iter().filter(|(outcome, _)| (kind.holds)(outcome)).map(|(_, rows)| rows).sum()
     };
-    let series: Vec<Series> = KINDS
-        .into_iter()
-        .filter(|(.., is)| times.buckets.iter().any(|bucket| of_kind(bucket, *is) > 0))
-        .map(|(name, ink, is)| {
-            let share = |bucket: &Bucket| {
-                let all = total(bucket);
-                (all > 0).then(|| of_kind(bucket, is) as f64 / all as f64)
-            };
-            Series { name: name.to_owned(), ink, values: times.values(share) }
-        })
-        .collect();
+    let occurs = |kind: &Kind| times.buckets.iter().any(|bucket| of_kind(bucket, *kind) > 0);
+    let line = |kind: Kind| {
+        let share = |bucket: &Bucket| {
+            let all = total(bucket);
+            (all > 0).then(|| of_kind(bucket, kind) as f64 / all as f64)
+        };
+        Series { name: kind.name.to_owned(), ink: kind.ink, values: times.values(share) }
+    };
+    let series: Vec<Series> = KINDS.into_iter().filter(occurs).map(line).collect();
     let about = "share of the reads in the log".to_owned();
     let scale = Scale::linear(values(&series));
     let lines = Lines {
@@ -127,10 +137,8 @@ fn failures(times: &Times<'_>) -> Result<Markup, PlotError> {
         marks: &times.marks,
         zero: false,
     };
-    let row = |bucket: &Bucket| {
-        (total(bucket) > 0).then(|| KINDS.iter().map(|(.., is)| count(of_kind(bucket, *is))).collect())
-    };
-    let head: Vec<&str> = ["UTC"].into_iter().chain(KINDS.iter().map(|(name, ..)| *name)).collect();
+    let row = |bucket: &Bucket| (total(bucket) > 0).then(|| KINDS.map(|kind| count(of_kind(bucket, kind))).to_vec());
+    let head: Vec<&str> = ["UTC"].into_iter().chain(KINDS.map(|kind| kind.name)).collect();
     Ok(html! {
         figure {
             figcaption { strong { "What was not compared, over time" } span { (about) } }

@@ -3,20 +3,18 @@
 use maud::{Markup, html};
 
 use super::{
+    breakdown,
     course::Times,
-    format::{NOTHING, count, millis, percent, unit},
-    none, said, section, table,
+    format::{count, percent, unit},
+    none, section, table,
 };
 use crate::{
     page::{
-        ClassRow, Noise, Page, PlotError,
+        Page, PlotError,
         plot::{Bars, Ink, Lines, Scale, Series, Words},
     },
     store::{Overview, PairStats},
 };
-
-/// Endpoints shown at most.
-const ENDPOINTS: usize = 40;
 
 pub(super) fn quality(page: &Page, times: &Times<'_>) -> Result<Markup, PlotError> {
     let overview = &page.overview;
@@ -26,10 +24,10 @@ pub(super) fn quality(page: &Page, times: &Times<'_>) -> Result<Markup, PlotErro
         } @else {
             p.lead { (lead(&overview.settled)) }
             div.plots { (histogram(overview)?) (over_time(times)?) }
-            (endpoints(overview))
+            (breakdown::endpoints(overview))
         }
-        (classes(&page.classes))
-        (noise(page.noise, &overview.settled))
+        (breakdown::classes(&page.classes))
+        (breakdown::noise(page.noise, &overview.settled))
     };
     Ok(section("quality", "Quality", content))
 }
@@ -113,86 +111,6 @@ fn over_time(times: &Times<'_>) -> Result<Markup, PlotError> {
             (times.table("Overlap over time", &["UTC", "settled pairs", "p50", "mean", "p10"], row))
         }
     })
-}
-
-fn endpoints(overview: &Overview) -> Markup {
-    if overview.settled_by_endpoint.len() < 2 {
-        return html! {};
-    }
-    let row = |(name, stats): (&String, &PairStats)| {
-        let overlap = stats.overlap_at_10;
-        let mut cells = vec![said(name, 100)];
-        cells.extend(
-            [
-                count(stats.pairs),
-                unit(overlap.map(|overlap| overlap.p50)),
-                unit(overlap.map(|overlap| overlap.mean)),
-                unit(overlap.map(|overlap| overlap.p10)),
-                percent(stats.identical_order),
-                unit(stats.agreement_ndcg_at_10),
-                millis(stats.latency_ms.pg.map(|side| side.p95)),
-            ]
-            .map(table::cell),
-        );
-        cells
-    };
-    let rows: Vec<Vec<Markup>> = overview.settled_by_endpoint.iter().take(ENDPOINTS).map(row).collect();
-    let head = ["endpoint", "settled pairs", "p50", "mean", "p10", "same order", "agreement", "p95 of pg"];
-    let left = overview.settled_by_endpoint.len().saturating_sub(ENDPOINTS);
-    html! {
-        h3 { "By endpoint" }
-        (table::table("Quality by endpoint", &head, &rows))
-        @if left > 0 { p.note { "And " (left) " more; " code { "crossfade report" } " lists all." } }
-    }
-}
-
-fn classes(classes: &[ClassRow]) -> Markup {
-    let row = |class: &ClassRow| {
-        let overlap = class.overlap;
-        let mut cells = vec![said(&class.class, 40)];
-        cells.extend(
-            [
-                count(class.pairs),
-                unit(overlap.map(|overlap| overlap.p50)),
-                unit(overlap.map(|overlap| overlap.mean)),
-                unit(overlap.map(|overlap| overlap.p10)),
-                percent(class.identical_order),
-                unit(class.agreement),
-                millis(class.pg_p95_ms),
-            ]
-            .map(table::cell),
-        );
-        cells
-    };
-    let rows: Vec<Vec<Markup>> = classes.iter().map(row).collect();
-    let head = ["class", "settled pairs", "p50", "mean", "p10", "same order", "agreement", "p95 of pg"];
-    html! {
-        h3 { "By class of query" }
-        @if rows.is_empty() {
-            (none("No classes recorded."))
-        } @else {
-            (table::table("Quality by class of query", &head, &rows))
-        }
-    }
-}
-
-fn noise(noise: Option<Noise>, settled: &PairStats) -> Markup {
-    html! {
-        h3 { "Against the source itself" }
-        @match noise {
-            None => (none("The source was not asked twice: how much it agrees with itself is not known.")),
-            Some(noise) => {
-                @let overlap = settled.overlap_at_10.map(|overlap| overlap.mean);
-                @let relative = overlap.filter(|_| noise.overlap.mean > 0.0).map(|mean| mean / noise.overlap.mean);
-                p.lead {
-                    "Asked the same twice, " (count(noise.pairs)) " times, Meilisearch agrees with itself in " (unit(Some(noise.overlap.mean)))
-                    " (mean; median " (unit(Some(noise.overlap.p50))) ", p10 " (unit(Some(noise.overlap.p10))) "): nobody can agree with it more. PostgreSQL reaches "
-                    @if relative.is_some() { strong { (percent(relative)) } } @else { (NOTHING) }
-                    " of that."
-                }
-            }
-        }
-    }
 }
 
 /// A number of things in few letters.

@@ -54,7 +54,8 @@ impl Overview {
 
         let report = Report::read(&mut snapshot, &window).await?;
         let doing = "reading the settled pairs of the shadow log";
-        let settled = super::report::pairs(&mut snapshot, &window, Some(true)).await.map_err(StoreError::of(doing))?;
+        let mut settled =
+            super::report::pairs(&mut snapshot, &window, Some(true)).await.map_err(StoreError::of(doing))?;
         let doing = "reading the course of the shadow log";
         let course = course::read(&mut snapshot, &window).await.map_err(StoreError::of(doing))?;
         let histogram = histogram::read(&mut snapshot, &window).await.map_err(StoreError::of(doing))?;
@@ -65,7 +66,6 @@ impl Overview {
         let replicas = super::Replicas::all_on(&mut *snapshot).await?;
         snapshot.commit().await.map_err(StoreError::of("ending a snapshot of the control tables"))?;
 
-        let mut settled = settled;
         Ok(Self {
             report,
             settled: settled.remove(&None).unwrap_or_default(),

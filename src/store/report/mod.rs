@@ -12,6 +12,8 @@ use sqlx::PgConnection;
 use super::{Store, StoreError, overview::Window};
 use crate::relevance::AGREEMENT_FORM;
 
+#[cfg(feature = "html")]
+pub(crate) use render::count;
 pub(super) use sql::{pairs, percentiles};
 
 const READING: &str = "reading the shadow log";

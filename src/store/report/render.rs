@@ -101,7 +101,7 @@ fn latency(f: &mut fmt::Formatter<'_>, label: &str, values: Option<Percentiles>,
 }
 
 /// A whole number in groups of three digits.
-fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
