@@ -33,7 +33,10 @@ pub use self::{
     worker::{Stopped, Worker},
 };
 #[cfg(feature = "http")]
-use crate::http::codec::{HttpCodec, HttpWrites};
+use crate::http::{
+    admin::{self, AdminToken},
+    codec::{HttpCodec, HttpWrites},
+};
 use crate::{
     backend::SearchBackend,
     breaker::Breaker,
@@ -85,6 +88,13 @@ impl<W> Migration<W> {
     /// What becomes of the reads that PostgreSQL is to answer, in this process.
     pub fn tally(&self) -> &Arc<Tally> {
         &self.tally
+    }
+
+    /// Routes by which an operator sees how this process goes by its flags, and rolls it back: see
+    /// [`http::admin`](crate::http::admin). Mount them where readers do not come by.
+    #[cfg(feature = "http")]
+    pub fn admin(&self, token: AdminToken) -> admin::Router {
+        admin::router(token, self.plan.clone(), self.tally.clone())
     }
 
     /// The layers for a read path that speaks what `codec` reads, for example [`Typed`](crate::codec::Typed) around a

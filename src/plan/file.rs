@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Flag, FlagReading, FlagSource, FlagSourceError, Mark, Refusal};
+use super::{Flag, FlagReading, FlagSet, FlagSource, FlagSourceError, Mark, Refusal};
 
 /// A TOML file of flags. A file that is not there sets nothing; deleting it ends the overrides.
 ///
@@ -120,6 +120,13 @@ impl FlagSource for FlagFile {
 
     fn mark<'a>(&'a mut self, _mark: &'a Mark) -> BoxFuture<'a, Result<(), FlagSourceError>> {
         async { Err(FlagSourceError::Unreachable("a flag file is never written".into())) }.boxed()
+    }
+}
+
+impl FlagSet {
+    /// Reads what a flag file says. Anything in it that is no flag, or no value of one, refuses it as a whole.
+    pub fn from_toml(text: &str) -> Result<Self, Refusal> {
+        Self::parse(parse(text)?)
     }
 }
 

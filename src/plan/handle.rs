@@ -91,7 +91,9 @@ impl PlanHandle {
         if old.latched {
             return Ok(old);
         }
-        *changing.rolled_back = Some(Cause { by: by.into(), why: why.into() });
+        // No database holds a NUL, and the table is to be told what the reason was.
+        let [by, why] = [by, why].map(|text| text.replace('\0', " ").into());
+        *changing.rolled_back = Some(Cause { by, why });
         let plan = changing.put(plan);
         self.shared.rolled_back.notify_one();
         Ok(plan)

@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gates", &["words", "plan", "store"]),
     ("cutover", &["words", "plan", "telemetry", "store", "gates"]),
     ("replay", &["words", "backend", "store"]),
-    ("http", &["words", "codec"]),
+    ("http", &["words", "codec", "plan", "tally"]),
     ("store", &["words", "plan", "telemetry", "tally", "shadow", "journal"]),
     ("observe", &["telemetry"]),
     ("testing", &["words", "shadow", "backend", "journal"]),
@@ -52,7 +52,7 @@ const ADAPTERS_ONLY: &[(&str, &[&str])] = &[
     ("sqlx", &["store", "backend", "journal", "outbox", "backfill", "drift", "eval", "testing", "bin"]),
     ("axum", &["http", "testing"]),
     ("hyper", &["http", "testing"]),
-    ("reqwest", &["backend"]),
+    ("reqwest", &["backend", "bin"]),
     ("meilisearch_sdk", &["backend", "testing"]),
 ];
 

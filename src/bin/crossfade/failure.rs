@@ -94,6 +94,21 @@ pub(crate) enum Failure {
     Interrupted,
     #[error("the file {} cannot be read: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] io::Error),
+    #[error(
+        "no way to roll back by: set DATABASE_URL for the flag table, or give --flag-file or --admin, which need no database"
+    )]
+    NoWayBack,
+    #[error("no way worked, and nothing was changed as far as is known; each says why above")]
+    NoWayWorked,
+    #[error(
+        "rolled back, but {0} live processes were not seen to follow; `crossfade rollback status` shows them, and --admin or \
+         --flag-file reach one that is cut off from the table"
+    )]
+    NotFollowed(usize),
+    #[error("something stands in the way of a rollback, see above")]
+    NotReady,
+    #[error("the latch is cleared, but the flag file {} still overrides the table: {}", .0.display(), .1)]
+    FlagFile(PathBuf, String),
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -128,6 +143,9 @@ impl Failure {
             Self::Source(error) if error.kind() == SourceErrorKind::Unavailable => 4,
             Self::Backfill(_) | Self::Source(_) | Self::Outbox(_) | Self::Cancelled | Self::RowsFailedAgain(_) => 1,
             Self::ForeignJob(_) | Self::NoSuchReplica(_) => 1,
+            Self::NoWayBack => 2,
+            Self::NoWayWorked => 4,
+            Self::NotFollowed(_) | Self::NotReady | Self::FlagFile(..) => 1,
             Self::SchemaWithoutReuse | Self::Eval(EvalError::File { .. }) => 2,
             Self::Eval(EvalError::Store(StoreError::InvalidUrl)) => 2,
             Self::Eval(EvalError::Store(StoreError::Unreachable { .. })) => 4,

@@ -19,8 +19,8 @@ A migration, step by step:
   crossfade flags set search_read_pg_percent 100 --why 'cut over; Meilisearch is kept current'
   crossfade flags set search_write_mode pg_only --why 'done; Meilisearch is no longer written'
 
-Back at any time before the last step, at once and for every reader:
-  crossfade flags set search_read_backend meili --why 'rollback'
+Back at any time before the last step, at once and for every reader, also while PostgreSQL is down:
+  crossfade rollback --why 'worse than before'
 
 Back after the last step takes longer: Meilisearch has missed the writes of the time on pg_only,
 and must be brought up to date before anybody reads from it:
@@ -77,21 +77,21 @@ Flags and values (the default first):
 }
 
 #[derive(Args)]
-struct Change {
+pub(crate) struct Change {
     /// Who changes it; kept in the history.
     // A container often has no USER: that must not stand in the way of a rollback.
     #[arg(long, env = "USER", value_name = "NAME", default_value = "unknown")]
-    by: String,
+    pub(crate) by: String,
     /// The reason; kept in the history.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    why: String,
+    pub(crate) why: String,
 }
 
 #[derive(Args)]
-struct Format {
+pub(crate) struct Format {
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// The answer of `get`, `set` and `clear-stale`.
@@ -213,6 +213,6 @@ impl Set {
 }
 
 /// The same refusal as the database would give.
-fn refused(refusal: plan::Refusal) -> Failure {
+pub(crate) fn refused(refusal: plan::Refusal) -> Failure {
     StoreError::Refused { rule: refusal.rule().name().to_owned(), message: refusal.to_string() }.into()
 }

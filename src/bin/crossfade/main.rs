@@ -17,6 +17,7 @@ mod ramp;
 mod replay;
 mod replicas;
 mod report;
+mod rollback;
 mod span;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ Examples:
   crossfade migrate
   crossfade flags set search_write_mode dual --why 'start of the migration'
   crossfade flags get
+  crossfade rollback --why 'worse than before'
   crossfade report --since 24h
   crossfade gate
   crossfade advance
@@ -64,6 +66,8 @@ enum Command {
     Migrate,
     /// Show and change the flags that steer the migration.
     Flags(flags::Flags),
+    /// Send reads back to Meilisearch and keep them there: one action, by every way there is.
+    Rollback(Box<rollback::Rollback>),
     /// Show what the shadow reads say: how they ended, how alike the sides answer, how fast.
     Report(report::Report),
     /// Ask pairs of the shadow log again, on both sides, and show what has changed.
@@ -122,6 +126,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Ramp(ramp) => Box::pin(ramp::run(database, ramp)).await,
         Command::Migrate => migrate::run(&database.connect().await?).await,
         Command::Flags(flags) => flags::run(&database.connect().await?, flags).await,
+        Command::Rollback(rollback) => Box::pin(rollback::run(database, *rollback)).await,
         Command::Report(report) => report::run(&database.connect().await?, report).await,
         Command::Replay(replay) => Box::pin(replay::run(database, replay)).await,
         Command::Journal(journal) => journal::run(database, journal).await,
