@@ -86,13 +86,14 @@ fn there_are_no_other_blocks_and_those_for_files_can_be_read() {
     }
 }
 
-/// A command that is only mentioned is one that was carried out somewhere.
+/// A command that is only mentioned is one that was carried out somewhere, whatever the reason in quotes.
 #[test]
 fn commands_and_statements_in_the_prose_are_carried_out_too() {
     let commands = blocks("console").iter().flat_map(|block| block.commands().unwrap()).collect::<Vec<_>>();
     for span in inline(RUNBOOK) {
         if span.starts_with("crossfade ") {
-            assert!(commands.iter().any(|command| command.text.starts_with(span)), "`{span}` is not carried out");
+            let begins = span.split('\'').next().unwrap_or_default();
+            assert!(commands.iter().any(|command| command.text.starts_with(begins)), "`{span}` is not carried out");
         }
         let first = span.split_whitespace().next().unwrap_or_default();
         let statement = ["SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "TRUNCATE"].contains(&first) && span.len() > first.len();

@@ -35,7 +35,7 @@ use super::world::{INDEX, QUERIES, Stage, TOKEN};
 
 const READERS: usize = 3;
 const BETWEEN_READS: Duration = Duration::from_millis(2);
-const BETWEEN_WRITES: Duration = Duration::from_millis(200);
+const BETWEEN_WRITES: Duration = Duration::from_millis(500);
 /// Written documents that stand at a time.
 const STAND: u64 = 10;
 
