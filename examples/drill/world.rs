@@ -88,6 +88,8 @@ impl World {
             journal: self.folder.path().join("journal"),
             flag_file: None,
             last_good: None,
+            guard: None,
+            admin_token: None,
         }
     }
 

@@ -364,4 +364,39 @@ mod tests {
         assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::DualWrite, true));
         assert_eq!(*wanted.borrow(), []);
     }
+
+    /// Whatever else is being decided when reads are rolled back: they stay rolled back, and the table is to be told.
+    #[tokio::test]
+    async fn no_news_comes_over_a_rollback_that_has_not_been_taken_up() {
+        let primary = [("search_write_mode", "dual"), ("search_read_backend", "pg")];
+        let directory = tempfile::TempDir::new().unwrap();
+        let kept = directory.path().join("last_good.json");
+        let mut state = State::new(true, Some(kept.clone()));
+        state.begin(Some(Ok(reading(&primary, false))), None);
+        let handle = state.handle();
+        handle.latch("ann", "worse").unwrap();
+        // Read before the rollback, taken after it.
+        state.take(News::Table { said: Ok(reading(&primary, false)), marked: Vec::new() }).await;
+        assert_eq!((handle.load().phase(), handle.load().latched), (Phase::DualWrite, true));
+        let cause = Cause { by: "ann".into(), why: "worse".into() };
+        let told = Mark::Latched(cause.clone());
+        assert_eq!(*state.marks_wanted().borrow(), std::slice::from_ref(&told));
+
+        // It is kept for a start without the table.
+        let mut next = State::new(true, Some(kept));
+        next.begin(Some(Err(FlagSourceError::Unreachable("away".into()))), None);
+        assert_eq!((next.handle().load().phase(), next.handle().load().latched), (Phase::DualWrite, true));
+        assert_eq!(*next.marks_wanted().borrow(), std::slice::from_ref(&told));
+
+        // The table has heard of another one, and then of this one.
+        let heard = |latched| Ok(FlagReading { latched, ..reading(&[("search_write_mode", "dual")], false) });
+        let another = Mark::Latched(Cause { why: "another".into(), ..cause });
+        state.take(News::Table { said: heard(false), marked: vec![another] }).await;
+        assert!(handle.load().latched);
+        state.take(News::Table { said: heard(true), marked: vec![told] }).await;
+        assert_eq!(*state.marks_wanted().borrow(), []);
+        assert!(handle.load().latched);
+        state.take(News::Table { said: heard(false), marked: Vec::new() }).await;
+        assert!(!handle.load().latched);
+    }
 }

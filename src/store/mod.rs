@@ -49,10 +49,15 @@ impl Store {
     /// Connects, and fails when the database cannot be reached or refuses the login.
     pub async fn connect(url: &str, schema: &str) -> Result<Self, StoreError> {
         let store = Self::connect_lazy(url, schema)?;
-        // Not through the pool, which tries again until its time is up and then no longer says what was wrong.
-        let connection = connect(&store.pool.connect_options()).await?;
-        connection.close().await.map_err(StoreError::of("connecting"))?;
+        store.reach().await?;
         Ok(store)
+    }
+
+    /// Connects once, to find out whether that can be done, and why not.
+    pub async fn reach(&self) -> Result<(), StoreError> {
+        // Not through the pool, which tries again until its time is up and then no longer says what was wrong.
+        let connection = connect(&self.pool.connect_options()).await?;
+        connection.close().await.map_err(StoreError::of("connecting"))
     }
 
     /// Connects with the first use: a database that is down does not stop the service from starting. Fails only on a

@@ -98,6 +98,9 @@ impl Drill {
     }
 
     async fn table(&mut self, store: &Store, wait: Duration) {
+        if let Err(error) = store.reach().await {
+            return self.add("table", String::new(), Err(error.to_string()));
+        }
         let rehearsed = store.flags().rehearse_rollback(self.level).await;
         let says = match &rehearsed {
             Ok(_) => Ok("would take the change: made, and undone again".to_owned()),

@@ -48,7 +48,11 @@ pub(super) async fn follow(ways: &Ways, tried: &Tried, wait: Duration) -> Follow
     let until = tried.since + tried.since.elapsed() + wait;
     let mut followed = Followed::nobody();
     loop {
-        followed = look(ways, tried).await.unwrap_or(followed);
+        match look(ways, tried).await {
+            Look::Seen(seen) => followed = seen,
+            Look::Blind => {}
+            Look::Nobody => return followed,
+        }
         if followed.measured_by.is_some() && followed.lagging() == 0 {
             followed.followed_ms = Some(millis(tried.since.elapsed()));
             return followed;
@@ -60,24 +64,32 @@ pub(super) async fn follow(ways: &Ways, tried: &Tried, wait: Duration) -> Follow
     }
 }
 
-async fn look(ways: &Ways, tried: &Tried) -> Option<Followed> {
-    if let (Some(Ok(store)), Some(done)) = (&ways.table, &tried.table)
-        && let Some(followed) = by_replicas(store, done).await
-    {
-        return Some(followed);
-    }
-    match &*ways.admins {
-        [] => None,
-        admins => Some(by_admins(admins, tried.since).await),
+/// What a look found.
+enum Look {
+    Seen(Followed),
+    /// The table cannot be read now.
+    Blind,
+    /// There is nobody to look at.
+    Nobody,
+}
+
+async fn look(ways: &Ways, tried: &Tried) -> Look {
+    let by_replicas = match (&ways.table, &tried.table) {
+        (Some(Ok(store)), Some(done)) => by_replicas(store, done).await,
+        _ => Look::Nobody,
+    };
+    match (by_replicas, &*ways.admins) {
+        (Look::Seen(followed), _) => Look::Seen(followed),
+        (blind, []) => blind,
+        (_, admins) => Look::Seen(by_admins(admins, tried.since).await),
     }
 }
 
-/// `None` if nobody reports, or the table cannot be read now.
-async fn by_replicas(store: &Store, done: &RolledBack) -> Option<Followed> {
-    let replicas = store.replicas().all().await.ok()?;
+async fn by_replicas(store: &Store, done: &RolledBack) -> Look {
+    let Ok(replicas) = store.replicas().all().await else { return Look::Blind };
     let (live, silent): (Vec<Replica>, Vec<Replica>) = replicas.into_iter().partition(|replica| replica.live);
     if live.is_empty() && silent.is_empty() {
-        return None;
+        return Look::Nobody;
     }
     let processes = live.into_iter().map(|replica| {
         // One with flags of its own reads no table, and has no revision.
@@ -93,7 +105,7 @@ async fn by_replicas(store: &Store, done: &RolledBack) -> Option<Followed> {
         }
     });
     let silent = silent.into_iter().map(|replica| format!("{} on {}", replica.replica, replica.host)).collect();
-    Some(Followed { measured_by: Some("replicas"), silent, ..Followed::of(processes.collect()) })
+    Look::Seen(Followed { measured_by: Some("replicas"), silent, ..Followed::of(processes.collect()) })
 }
 
 async fn by_admins(admins: &[Admin], since: Instant) -> Followed {

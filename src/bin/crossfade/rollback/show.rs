@@ -34,11 +34,18 @@ impl<'a> Outcome<'a> {
 /// How each way went.
 pub(super) fn tried(tried: &Tried) -> String {
     let rows: Vec<[String; 4]> = tried.attempts.iter().map(row).collect();
+    let others = match tried.table {
+        None if tried.attempts.iter().any(|attempt| attempt.done) => {
+            "\nthe table was not told: processes that were not named go on by it; roll back once more when it can be reached"
+        }
+        _ => "",
+    };
     output::columns(["WAY", "WHERE", "DONE", "IN"], &rows)
         + &tried.attempts.iter().fold(String::new(), |said, attempt| {
             let Attempt { way, says, .. } = attempt;
             said + &format!("\n{way}: {}", output::plain(says))
         })
+        + others
 }
 
 fn row(attempt: &Attempt) -> [String; 4] {

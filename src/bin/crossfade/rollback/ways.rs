@@ -65,7 +65,7 @@ pub(super) async fn try_all(ways: &Ways, order: &Order<'_>) -> Tried {
     let since = Instant::now();
     let by_table = async {
         let done = match ways.table.as_ref()? {
-            Ok(store) => store.flags().rollback(order.level, order.by, order.why).await.map_err(Unable::Told),
+            Ok(store) => told(store, order).await.map_err(Unable::Told),
             Err(error) => Err(Unable::Unusable(error)),
         };
         Some((done, since.elapsed()))
@@ -118,6 +118,11 @@ pub(super) async fn try_all(ways: &Ways, order: &Order<'_>) -> Tried {
         tried.add("admin", admin.place().to_owned(), answered.is_ok(), says, took);
     }
     tried
+}
+
+async fn told(store: &Store, order: &Order<'_>) -> Result<RolledBack, StoreError> {
+    store.reach().await?;
+    store.flags().rollback(order.level, order.by, order.why).await
 }
 
 /// Why the table was not told.
