@@ -1,6 +1,6 @@
 //! The runbook, as it is executed: headings, blocks, and notes to the test.
 
-use std::{fmt, ops::RangeInclusive};
+use std::fmt;
 
 /// What stands in it, in its order.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub(super) struct Command {
     pub(super) line: usize,
     /// As the shell gets it.
     pub(super) text: String,
-    /// `# exit 2` behind it; 0 if nothing is said. `# exit 1 or 2` leaves it open.
-    pub(super) codes: RangeInclusive<i32>,
+    /// `# exit 2` behind it, or `# exit 0 or 4`; 0 if nothing is said.
+    pub(super) codes: Vec<i32>,
     /// Lines of its output; `…` stands for anything, and spaces in a row for one.
     pub(super) shows: Vec<String>,
 }
@@ -80,7 +80,7 @@ impl Block {
                 (Some(text), _) if !continued => commands.push(Command {
                     line: number,
                     text: text.to_owned(),
-                    codes: 0..=0,
+                    codes: vec![0],
                     shows: Vec::new(),
                 }),
                 (None, Some(command)) if !line.trim().is_empty() => command.shows.push(line.to_owned()),
@@ -91,9 +91,10 @@ impl Block {
         }
         for command in &mut commands {
             if let Some((_, comment)) = command.text.rsplit_once("# exit ") {
-                let mut codes = comment.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-                let first = codes.next().ok_or_else(|| format!("line {}: no exit code", command.line))?;
-                command.codes = first..=codes.next().unwrap_or(first);
+                command.codes = comment.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+                if command.codes.is_empty() {
+                    return Err(format!("line {}: no exit code", command.line));
+                }
             }
         }
         Ok(commands)

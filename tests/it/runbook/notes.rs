@@ -3,16 +3,11 @@
 use std::{fs, sync::atomic::Ordering, time::Duration};
 
 use crossfade::{
-    backend::{SearchBackend as _, postgres::VersionedDocument},
-    document::{DocumentId, Version},
+    backend::SearchBackend as _,
     gates::{Look, Verdict, decide},
     plan::Phase,
     search::SearchQuery,
-    settings::IndexSettings,
-    store::{
-        PgReads, ReplicaReport,
-        evidence::{DriftSeen, EvalRun},
-    },
+    store::{PgReads, ReplicaReport, evidence::EvalRun},
     testing::meili::{Client, TaskFault},
 };
 use http::Method;
@@ -22,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     service::Service,
-    world::{INDEX, PATIENCE, Stage, World, films, settings},
+    world::{INDEX, PATIENCE, Stage, World},
 };
 
 impl World {
@@ -102,8 +97,7 @@ impl Stage {
     /// From wherever it is.
     async fn bring_to(&mut self, phase: &str) {
         if self.service.is_none() {
-            self.both_sides_filled().await;
-            self.service = Some(Service::start(self).await);
+            self.begin().await;
         }
         let (flags, stored) = (self.store.flags(), self.store.flags().read().await.unwrap());
         let _ = fs::remove_file(self.folder.path().join("flags.toml"));
@@ -113,8 +107,7 @@ impl Stage {
         self.set(&[("search_write_mode", "dual")]).await;
         self.followed().await;
         if stored.target_stale || stored.plan().unwrap().phase() == Phase::TargetOnly {
-            let repaired = self.type_in("crossfade drift repair --index \"$INDEX\" --clear-stale --why test").await;
-            assert_eq!(repaired.code, Some(0), "{}", repaired.output);
+            self.done("crossfade drift repair --index \"$INDEX\" --clear-stale --why test").await;
         }
         self.set(match phase {
             "dual_write" => &[("search_read_backend", "meili"), ("shadow_sample_rate", "0")],
@@ -138,24 +131,16 @@ impl Stage {
         }
     }
 
-    /// As after a migration up to its backfill.
-    async fn both_sides_filled(&self) {
+    /// What step 1 to 3 come to, without waiting.
+    async fn begin(&mut self) {
         self.store.migrate().await.unwrap();
-        let journal = self.type_in("crossfade migrate --database-url \"$JOURNAL_URL\"").await;
-        assert_eq!(journal.code, Some(0), "{}", journal.output);
-        let pg = self.pg();
-        pg.create("id", &serde_json::from_value::<IndexSettings>(settings()).unwrap()).await.unwrap();
-        let document = |(ordinal, film): (i64, serde_json::Value)| VersionedDocument {
-            id: DocumentId::from_json(&film["id"]).unwrap(),
-            version: Version(1),
-            ordinal,
-            document: film.as_object().unwrap().clone(),
-        };
-        pg.load(&(0..).zip(films()).map(document).collect::<Vec<_>>()).await.unwrap();
+        self.done("crossfade migrate --database-url \"$JOURNAL_URL\"").await;
         self.set(&[("search_write_mode", "dual")]).await;
-        let job = "INSERT INTO cn_search.backfill_jobs (job_id, target, status) VALUES ('posts-0', 'posts', 'succeeded')";
-        self.sql(job).await.unwrap();
-        let (evidence, measured) = (self.store.evidence(), Some(0.9));
+        self.service = Some(Service::start(self).await);
+        self.followed().await;
+        self.done("crossfade backfill start \"$INDEX-0\" --index \"$INDEX\" --settle 0s").await;
+        self.done("crossfade drift check --index \"$INDEX\"").await;
+        let measured = Some(0.9);
         let run = EvalRun {
             index: INDEX.to_owned(),
             queries: 100,
@@ -164,9 +149,12 @@ impl Stage {
             ndcg_at_10: measured,
             source_ndcg_at_10: measured,
         };
-        evidence.keep_eval(&run, "test").await.unwrap();
-        let seen = DriftSeen { index: INDEX.to_owned(), began: Timestamp::now(), documents: 60, differing: 0, unsettled: 0 };
-        evidence.keep_drift(&seen).await.unwrap();
+        self.store.evidence().keep_eval(&run, "test").await.unwrap();
+    }
+
+    async fn done(&self, command: &str) {
+        let ran = self.type_in(command).await;
+        assert_eq!(ran.code, Some(0), "{command}\n{}", ran.output);
     }
 
     /// Something that the next lines are about.

@@ -81,7 +81,7 @@ impl World {
 }
 
 /// `f0` to `f59`.
-pub(super) fn films() -> Vec<Value> {
+fn films() -> Vec<Value> {
     let words = ["river", "storm", "night", "garden", "letter", "island"];
     let film = |n: usize| {
         let title = format!("{} {}", words[n % 6], words[n / 6 % 6]);
@@ -94,7 +94,7 @@ pub(super) fn films() -> Vec<Value> {
 pub(super) const QUERIES: [&str; 8] =
     ["river", "storm night", "garden letter", "island", "nigth", "lett", "number 12", "river of number"];
 
-pub(super) fn settings() -> Value {
+fn settings() -> Value {
     json!({ "searchableAttributes": ["title", "overview"], "filterableAttributes": ["year"], "sortableAttributes": ["year"] })
 }
 
