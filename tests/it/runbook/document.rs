@@ -5,9 +5,15 @@ use std::fmt;
 /// What stands in it, in its order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    Heading { level: usize, text: String },
+    Heading {
+        level: usize,
+        text: String,
+    },
     /// What the test is to do before it goes on: an HTML comment `<!-- test: ... -->`, which readers do not see.
-    Note { line: usize, text: String },
+    Note {
+        line: usize,
+        text: String,
+    },
     Block(Block),
 }
 
@@ -52,7 +58,8 @@ pub(super) fn items(text: &str) -> Result<Vec<Item>, String> {
                 } else if trimmed.contains("```") || trimmed.starts_with("~~~") {
                     return Err(format!("line {number}: a fence that no reader of this test sees"));
                 } else if let Some(note) = trimmed.strip_prefix(NOTE) {
-                    let note = note.strip_suffix(" -->").ok_or_else(|| format!("line {number}: a note that does not end"))?;
+                    let note =
+                        note.strip_suffix(" -->").ok_or_else(|| format!("line {number}: a note that does not end"))?;
                     items.push(Item::Note { line: number, text: note.to_owned() });
                 } else if trimmed.contains("<!--") {
                     return Err(format!("line {number}: a comment that is no note"));
@@ -77,12 +84,9 @@ impl Block {
         for (number, line) in (self.line..).zip(self.text.lines()) {
             match (line.strip_prefix("$ "), commands.last_mut()) {
                 (None, Some(command)) if continued => command.text.push_str(&format!("\n{line}")),
-                (Some(text), _) if !continued => commands.push(Command {
-                    line: number,
-                    text: text.to_owned(),
-                    codes: vec![0],
-                    shows: Vec::new(),
-                }),
+                (Some(text), _) if !continued => {
+                    commands.push(Command { line: number, text: text.to_owned(), codes: vec![0], shows: Vec::new() })
+                }
                 (None, Some(command)) if !line.trim().is_empty() => command.shows.push(line.to_owned()),
                 (None, _) if line.trim().is_empty() => {}
                 _ => return Err(format!("line {number}: no command and no output of one")),
@@ -91,7 +95,8 @@ impl Block {
         }
         for command in &mut commands {
             if let Some((_, comment)) = command.text.rsplit_once("# exit ") {
-                command.codes = comment.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+                command.codes =
+                    comment.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
                 if command.codes.is_empty() {
                     return Err(format!("line {}: no exit code", command.line));
                 }

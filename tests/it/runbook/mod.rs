@@ -96,7 +96,8 @@ fn commands_and_statements_in_the_prose_are_carried_out_too() {
             assert!(commands.iter().any(|command| command.text.starts_with(begins)), "`{span}` is not carried out");
         }
         let first = span.split_whitespace().next().unwrap_or_default();
-        let statement = ["SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "TRUNCATE"].contains(&first) && span.len() > first.len();
+        let statement =
+            ["SELECT", "INSERT", "UPDATE", "DELETE", "DROP", "TRUNCATE"].contains(&first) && span.len() > first.len();
         assert!(!statement, "`{span}` is not carried out");
     }
 }

@@ -67,7 +67,12 @@ impl Stage {
                 }
                 let open = decision.gates.iter().filter(|judged| judged.counts && judged.verdict != Verdict::Pass);
                 let open: Vec<String> = open
-                    .map(|judged| format!("{} {:?} {:?} {:?} {}", judged.gate, judged.value, judged.lower, judged.samples, judged.why))
+                    .map(|judged| {
+                        format!(
+                            "{} {:?} {:?} {:?} {}",
+                            judged.gate, judged.value, judged.lower, judged.samples, judged.why
+                        )
+                    })
                     .collect();
                 last = format!("{open:?} {:?}", decision.blocked);
                 sleep(Duration::from_millis(100)).await;
@@ -112,7 +117,9 @@ impl Stage {
         self.set(match phase {
             "dual_write" => &[("search_read_backend", "meili"), ("shadow_sample_rate", "0")],
             "shadow" => &[("search_read_backend", "meili"), ("shadow_sample_rate", "50")],
-            "canary" => &[("shadow_sample_rate", "50"), ("search_read_pg_percent", "50"), ("search_read_backend", "pg")],
+            "canary" => {
+                &[("shadow_sample_rate", "50"), ("search_read_pg_percent", "50"), ("search_read_backend", "pg")]
+            }
             "target_primary" | "target_only" => {
                 &[("shadow_sample_rate", "50"), ("search_read_pg_percent", "100"), ("search_read_backend", "pg")]
             }
@@ -199,8 +206,11 @@ impl Stage {
                 .await;
             }
             "a backfill that stopped" => {
-                let start = "crossfade backfill start --index \"$INDEX\" --max-rows-per-second 1 --settle 0s --lease 1s";
-                let status = "SELECT 1 / (SELECT count(*) FROM cn_search.backfill_shards WHERE owner IS NOT NULL)";
+                // In place of the shell, so that it is this process that is killed.
+                let start =
+                    "exec crossfade backfill start --index \"$INDEX\" --max-rows-per-second 1 --settle 0s --lease 1s";
+                let status =
+                    "SELECT 1 / count(*) FROM cn_search.backfill_shards WHERE job_id = 'posts-1' AND owner IS NOT NULL";
                 tokio::select! {
                     ran = self.type_in(start) => panic!("it did not wait to be stopped: {}", ran.output),
                     () = until("a backfill", async || self.sql(status).await.is_ok()) => {}

@@ -116,7 +116,8 @@ impl Service {
                         continue;
                     }
                     let query = SearchQuery::new(QUERIES[n % QUERIES.len()]).by(format!("u{}", n * READERS + reader));
-                    if let Err(error) = reads.clone().oneshot(SearchQuery { index: Some(INDEX.into()), ..query }).await {
+                    if let Err(error) = reads.clone().oneshot(SearchQuery { index: Some(INDEX.into()), ..query }).await
+                    {
                         eprintln!("a read failed: {error}");
                         AtomicU64::fetch_add(&failed, 1, Ordering::Relaxed);
                     }
@@ -136,7 +137,8 @@ impl Service {
         load.spawn(async move {
             for n in 0.. {
                 sleep(BETWEEN_WRITES).await;
-                let document = json!({ "id": format!("w{n}"), "title": "written", "overview": "meanwhile", "year": 2000 });
+                let document =
+                    json!({ "id": format!("w{n}"), "title": "written", "overview": "meanwhile", "year": 2000 });
                 let put = IndexWrite::put(INDEX, format!("w{n}"), document.as_object().unwrap().clone());
                 // What is not taken is not there, which is nobody's loss here.
                 let _ = writes.clone().oneshot(put).await;

@@ -133,7 +133,11 @@ impl Stage {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut shell = process::Command::new("sh");
         shell.args(["-c", command]).current_dir(self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
-        shell.env_clear().env("PATH", format!("{}:{path}", own.display())).env("USER", "ann").envs(ENVIRONMENT.into_iter().zip(self.environment()));
+        shell
+            .env_clear()
+            .env("PATH", format!("{}:{path}", own.display()))
+            .env("USER", "ann")
+            .envs(ENVIRONMENT.into_iter().zip(self.environment()));
         let ended = timeout(PATIENCE, shell.output()).await;
         let ended = ended.unwrap_or_else(|_| panic!("never ended: {command}")).unwrap();
         let output = [ended.stdout, ended.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
