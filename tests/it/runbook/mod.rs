@@ -6,7 +6,7 @@ mod notes;
 mod service;
 mod world;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, sync::LazyLock};
 
 use crossfade::{gates::Policy, observe::RUNBOOK_ANCHORS, plan::FlagSet};
 
@@ -15,13 +15,14 @@ use self::{
     world::{ENVIRONMENT, INDEX, World},
 };
 
-const RUNBOOK: &str = include_str!("../../../docs/runbook.md");
+static RUNBOOK: LazyLock<String> =
+    LazyLock::new(|| fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md")).unwrap());
 
 /// What a block may be. `rust` compiles as a test of the documentation.
 const KINDS: [&str; 5] = ["console", "sql", "toml", "rust", "text"];
 
 fn runbook() -> Vec<Item> {
-    items(RUNBOOK).unwrap()
+    items(&RUNBOOK).unwrap()
 }
 
 fn blocks(of: &str) -> Vec<Block> {
@@ -90,7 +91,7 @@ fn there_are_no_other_blocks_and_those_for_files_can_be_read() {
 #[test]
 fn commands_and_statements_in_the_prose_are_carried_out_too() {
     let commands = blocks("console").iter().flat_map(|block| block.commands().unwrap()).collect::<Vec<_>>();
-    for span in inline(RUNBOOK) {
+    for span in inline(&RUNBOOK) {
         if span.starts_with("crossfade ") {
             let begins = span.split('\'').next().unwrap_or_default();
             assert!(commands.iter().any(|command| command.text.starts_with(begins)), "`{span}` is not carried out");
