@@ -31,6 +31,10 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(all(doctest, feature = "http", feature = "meili", feature = "postgres"))]
+#[doc = include_str!("../docs/runbook.md")]
+struct Runbook;
+
 mod host;
 mod opaque;
 

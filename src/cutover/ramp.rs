@@ -96,6 +96,11 @@ impl Ramp {
             }
         };
         let _ = stop.run_until_cancelled(rounds).await;
+        self.leave().await;
+    }
+
+    /// Lets another process take over at once, after the last [`round`](Self::round); [`run`](Self::run) does so by itself.
+    pub async fn leave(&self) {
         if let Err(error) = self.store.decisions().leave_ramp(&self.owner).await {
             tracing::debug!(%error, "the lease of the ramp runs out by itself");
         }

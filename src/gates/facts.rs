@@ -1,7 +1,7 @@
 //! What is known without samples: measurements, comparisons, backfills, processes. Pure.
 
 use super::{Gate, Look, Metric, Seen};
-use crate::store::evidence::DriftSeen;
+use crate::store::{Replica, evidence::DriftSeen};
 
 impl Look {
     /// What there is to be seen of a metric that is a fact.
@@ -80,26 +80,26 @@ impl Look {
                 "no process of the service reports; give the migration `.heartbeat(&store)`".to_owned(),
             );
         }
-        let behind: Vec<&str> = self
-            .replicas
-            .iter()
-            .filter(|replica| !(replica.live && replica.follows(&self.flags)))
-            .map(|replica| replica.replica.as_str())
-            .collect();
-        let of = match behind.first() {
-            None => format!("all of {} processes go by these flags", self.replicas.len()),
-            Some(first) => format!("{first} is silent or goes by other flags; `crossfade replicas list`"),
+        // What one goes by that says nothing, or has not heard yet, nobody knows.
+        if let Some(silent) = self.replicas.iter().find(|replica| !replica.live) {
+            let (name, seconds) = (&silent.replica, silent.seen_seconds);
+            let advice = format!("`crossfade replicas forget {name}` if it has ended");
+            return Seen::Unknown(format!("{name} has been silent for {seconds:.0} s; {advice}"));
+        }
+        let (follow, others): (Vec<&Replica>, Vec<&Replica>) =
+            self.replicas.iter().partition(|replica| replica.follows(&self.flags));
+        if let Some(late) = others.iter().find(|replica| replica.revision < self.flags.revision) {
+            return Seen::Unknown(format!("{} has not heard of the last change yet", late.replica));
+        }
+        let of = match others.first() {
+            None => format!("all of {} processes go by these flags", follow.len()),
+            Some(first) => format!("{} overrides the table, by a flag file for instance", first.replica),
         };
-        Seen::Known { value: behind.len() as f64, of }
+        Seen::Known { value: others.len() as f64, of }
     }
 
     /// Over the journals of all processes that live. Several that share one count it several times: rather too much.
-    fn journals(
-        &self,
-        what: &str,
-        of: impl Fn(&crate::store::Replica) -> Option<f64>,
-        together: impl Fn(f64, f64) -> f64,
-    ) -> Seen {
+    fn journals(&self, what: &str, of: impl Fn(&Replica) -> Option<f64>, together: impl Fn(f64, f64) -> f64) -> Seen {
         let live = self.replicas.iter().filter(|replica| replica.live);
         match live.filter_map(of).reduce(together) {
             Some(value) => Seen::Known { value, of: String::new() },

@@ -41,7 +41,7 @@ pub enum Metric {
     DeadLetters,
     /// 1 if the last backfill of each index succeeded, else 0.
     BackfillSucceeded,
-    /// Processes of the service that do not go by the flags of the table, or have fallen silent.
+    /// Processes of the service that know the flags of the table and do not go by them.
     ReplicasBehind,
 }
 

@@ -33,6 +33,7 @@ mod ranking;
 mod reads;
 mod replay;
 mod rollback;
+mod runbook;
 mod shadow_log;
 mod simulation;
 mod store;

@@ -61,8 +61,10 @@ pub(crate) async fn run(database: &Database, ramp: Ramp) -> Result<(), Failure> 
     let options = RampOptions { acts: ramp.act, every: ramp.every, up_to: ramp.up_to, by: ramp.by };
     let controller = cutover::Ramp::new(database.connect().await?, policy, options);
     if ramp.once {
-        let round = controller.round().await?;
-        return tell(&Ok(round), ramp.json);
+        let round = controller.round().await;
+        // Otherwise whoever looks next would have to stand by until the lease has run out.
+        controller.leave().await;
+        return tell(&Ok(round?), ramp.json);
     }
     let stop = CancellationToken::new();
     let asked = async {

@@ -79,6 +79,8 @@ async fn observed_child() {
         journal: folder.path().join("journal"),
         flag_file: None,
         last_good: None,
+        admin_token: None,
+        guard: None,
     };
     let service = service::build(&config).await.unwrap();
     let stop = CancellationToken::new();

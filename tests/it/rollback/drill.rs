@@ -74,6 +74,17 @@ async fn it_checks_every_way_times_a_change_and_changes_nothing() {
     process.stop().await;
 }
 
+/// Before the first step nobody has changed the table, and a process that watches it has no revision to tell.
+#[tokio::test]
+async fn it_works_before_the_first_flag_is_set() {
+    let (database, store) = migrated().await;
+    let process = Process::start(&store, None, Script::Answer(vec!["a"])).await;
+    while store.replicas().all().await.unwrap().is_empty() {}
+    let (code, drill) = json(Some(database.url()), &["rollback", "--drill"]).await;
+    assert_eq!((code, &check(&drill, "propagation")["ok"]), (Some(0), &true.into()), "{drill}");
+    process.stop().await;
+}
+
 #[tokio::test]
 async fn what_stands_in_the_way_is_told() {
     let (database, store) = migrated().await;

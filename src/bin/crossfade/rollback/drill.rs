@@ -170,13 +170,15 @@ impl Drill {
             let revision = store.flags().touch().await.map_err(|error| error.to_string())?;
             loop {
                 let replicas = store.replicas().all().await.map_err(|error| error.to_string())?;
-                let mut watching = replicas.iter().filter(|replica| replica.live && replica.revision > 0).peekable();
-                if watching.peek().is_none() {
-                    return Err("no live process watches the table".to_owned());
-                }
-                let behind = watching.filter(|replica| replica.revision < revision).count();
-                if behind == 0 {
+                let live: Vec<&Replica> = replicas.iter().filter(|replica| replica.live).collect();
+                // 0 is also what one says that watches a table nobody has changed yet: it is waited for like the others.
+                let watching: Vec<&Replica> = live.iter().copied().filter(|replica| replica.revision > 0).collect();
+                let behind = watching.iter().filter(|replica| replica.revision < revision).count();
+                if behind == 0 && !watching.is_empty() {
                     return Ok(begun.elapsed().as_secs_f64() * 1e3);
+                }
+                if live.is_empty() || (watching.is_empty() && begun.elapsed() > wait) {
+                    return Err("no live process watches the table".to_owned());
                 }
                 if begun.elapsed() > wait {
                     return Err(format!("{behind} processes have not heard of a change within {wait:?}"));
