@@ -34,6 +34,7 @@ struct Readme;
 #[doc = include_str!("../docs/runbook.md")]
 struct Runbook;
 
+mod host;
 mod opaque;
 
 // Words.

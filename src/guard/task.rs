@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Breach, Guard, GuardPolicy, Seen};
 use crate::{
     error::Side,
+    host,
     plan::{Plan, PlanHandle},
     tally::{Counts, Tally},
     telemetry,
@@ -60,8 +61,7 @@ impl GuardTask {
 
     fn roll_back(&self, plan: &Plan, breach: &Breach) {
         let (reason, phase) = (breach.figure.as_str(), plan.phase());
-        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("process {}", std::process::id()));
-        match self.plan.latch(&format!("guard on {host}"), &breach.to_string()) {
+        match self.plan.latch(&format!("guard on {}", host::name()), &breach.to_string()) {
             Ok(_) => {
                 telemetry::guard_rolled_back(reason);
                 tracing::error!(%phase, %breach, "the guard has rolled reads back to meili, and latched");

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     dual_write::DualWrites,
+    host,
     plan::PlanHandle,
     store::{PgReads, ReplicaReport, Replicas},
     tally::Tally,
@@ -81,7 +82,6 @@ impl Heartbeat {
     }
 
     async fn tell(&self, replica: &str, told: &mut Option<Told>) -> Result<(), String> {
-        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("process {}", std::process::id()));
         let journal = match &self.writes {
             Some(writes) => timeout(DEADLINE, writes.journal().status()).await.ok().and_then(Result::ok),
             None => None,
@@ -91,7 +91,7 @@ impl Heartbeat {
         let reads = PgReads::of(&self.tally);
         let report = ReplicaReport {
             replica: replica.to_owned(),
-            host,
+            host: host::name(),
             plan,
             revision,
             reads,

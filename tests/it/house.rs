@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 const WORDS: &[&str] = &["words"];
 const WORD_MODULES: &[&str] = &[
+    "host",
     "opaque",
     "document",
     "search",

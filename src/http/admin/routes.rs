@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{AdminStatus, AdminToken};
-use crate::{plan::PlanHandle, tally::Tally};
+use crate::{host, plan::PlanHandle, tally::Tally};
 
 /// The body of `POST /rollback`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,11 +43,10 @@ struct Process {
 const BODY_LIMIT: usize = 16 * 1024;
 
 pub(crate) fn router(token: AdminToken, plan: PlanHandle, tally: Arc<Tally>) -> Router {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("process {}", std::process::id()));
     Router::new()
         .route("/status", get(status))
         .route("/rollback", post(roll_back))
-        .with_state(Arc::new(Process { host, plan, tally }))
+        .with_state(Arc::new(Process { host: host::name(), plan, tally }))
         .fallback(|| async { answer(StatusCode::NOT_FOUND, "there are `GET /status` and `POST /rollback`") })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // Outermost: without a token nobody learns what there is.

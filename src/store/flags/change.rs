@@ -53,7 +53,8 @@ impl FlagTable {
     }
 
     /// Changes nothing, but is told to every process as a change is; gives the revision they have seen then. To find out
-    /// how long a change takes to reach them.
+    /// how long a change takes to reach them. A [`step`](Self::step) that was decided on before is refused, as after any
+    /// change.
     pub async fn touch(&self) -> Result<i64, StoreError> {
         self.change("sending a revision around", query(TOUCH)).await?;
         Ok(self.read().await?.revision)

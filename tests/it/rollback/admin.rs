@@ -1,20 +1,22 @@
 //! The admin routes: closed without the token, at once with it.
 
+use std::time::Duration;
+
 use axum::{Router, body::Body};
 use crossfade::{
     error::Side,
     http::admin::{AdminStatus, AdminToken},
     migration::Migration,
-    plan::{Flags, Phase, PlanHandle, WriteMode},
+    plan::{Flagging, Flags, Phase, PlanHandle, WriteMode},
 };
 use http::{Method, Request, StatusCode, header::AUTHORIZATION};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::process::{Process, TOKEN};
+use super::process::TOKEN;
 use crate::{
     flag_rules::migrated,
-    flag_watch::until,
+    flag_watch::{Running, until},
     support::{Script, Scripted, canary},
 };
 
@@ -95,18 +97,30 @@ async fn under_pg_only_it_is_refused_with_what_to_do() {
     assert_eq!(plan.load().phase(), Phase::TargetOnly);
 }
 
-/// One process is told, and tells the table; the other follows. A reason that no database could hold is no obstacle.
+/// One process is told, and tells the table; the other follows. Nobody waits for a poll, and a reason that no database
+/// could hold is no obstacle.
 #[tokio::test]
 async fn the_table_is_told_behind_it_and_the_others_follow() {
     let (_database, store) = migrated().await;
-    super::table::primary(&store).await;
-    let first = Process::start(&store, None, Script::Answer(vec!["a"])).await;
-    let second = Process::start(&store, None, Script::Answer(vec!["a"])).await;
-    assert_eq!(second.plan.load().phase(), Phase::TargetPrimary);
-    first.plan.latch("ann", "worse\0than before").unwrap();
-    until(&second.plan, "rolled back", |plan| plan.latched && plan.phase() == Phase::Shadow).await;
-    let latch = store.flags().read().await.unwrap().latch.unwrap();
+    let flags = super::table::primary(&store).await;
+    let watched = async || {
+        let table = flags.watch().poll_every(Duration::from_secs(600));
+        let (plan, watcher) = PlanHandle::watch(Flagging::new().table(table)).await;
+        assert_eq!(plan.load().phase(), Phase::TargetPrimary);
+        (plan, Running::start(watcher))
+    };
+    let ((first, first_runs), (second, second_runs)) = (watched().await, watched().await);
+    // They listen, and have read what there was: nothing but the rollback itself is news from here on.
+    for rate in ["6", "7", "8"] {
+        flags.set("shadow_sample_rate", rate, "ann", "").await.unwrap();
+        for plan in [&first, &second] {
+            until(plan, rate, |plan| plan.flags.shadow_sample_rate.to_string() == rate).await;
+        }
+    }
+    first.latch("ann", "worse\0than before").unwrap();
+    until(&second, "rolled back", |plan| plan.latched && plan.phase() == Phase::Shadow).await;
+    let latch = flags.read().await.unwrap().latch.unwrap();
     assert_eq!((latch.by.as_str(), latch.why.as_str()), ("ann", "worse than before"));
-    first.stop().await;
-    second.stop().await;
+    first_runs.stop().await;
+    second_runs.stop().await;
 }

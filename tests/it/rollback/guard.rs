@@ -144,6 +144,24 @@ async fn what_answers_well_is_left_alone_and_so_is_what_nobody_reads() {
     guarded.stop().await;
 }
 
+/// A canary of few readers: no window has enough of them, several together have.
+#[tokio::test]
+async fn few_readers_are_guarded_too() {
+    let target = Scripted::new(Side::Pg, Script::Fail(BackendErrorKind::Internal));
+    let never = BreakerPolicy { failures: u32::MAX, ..BreakerPolicy::default() };
+    let policy = GuardPolicy { window: Duration::from_millis(20), sustained: 2, ..POLICY };
+    let guarded = Guarded::with_breaker(canary(100), target, policy, never);
+    let (begun, mut reads) = (Instant::now(), 0);
+    while !guarded.plan.load().latched {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{reads} bad reads, and nothing is rolled back");
+        assert!(asked(&guarded.layer).await);
+        reads += 1;
+        sleep(Duration::from_millis(15)).await;
+    }
+    assert!(reads >= 10, "rolled back after {reads} reads, and two windows of five are the fewest");
+    guarded.stop().await;
+}
+
 #[tokio::test]
 async fn in_target_only_it_can_only_tell() {
     let metrics = Metrics::record();

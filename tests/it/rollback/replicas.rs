@@ -113,7 +113,14 @@ async fn a_replica_follows_the_table_when_every_flag_and_mark_is_the_same() {
 /// A process with readers on PostgreSQL, through all of it: layers, tally, heartbeat, table.
 #[tokio::test]
 async fn a_process_tells_what_became_of_its_reads() {
-    let (_database, store) = migrated().await;
+    let (database, store) = migrated().await;
+    let mut psql = PgConnection::connect(database.url()).await.unwrap();
+    psql.execute(
+        "INSERT INTO cn_search.read_tallies SELECT 'gone', now() - make_interval(days => age), 1, 0, 0, 0
+         FROM generate_series(13, 15) AS age",
+    )
+    .await
+    .unwrap();
     let target = Scripted::new(Side::Pg, Script::Answer(vec!["a"]));
     let (migration, worker) = Migration::builder(PlanHandle::fixed(canary(100)))
         .source(Scripted::new(Side::Meili, Script::Answer(vec!["a"])))
@@ -153,6 +160,9 @@ async fn a_process_tells_what_became_of_its_reads() {
     assert!(after.answered_seconds.unwrap() < 60.0, "{after:?}");
     let sums = tally(&store.replicas(), Timestamp::now() - 1.hours()).await;
     assert_eq!(sums, (9, [1, 5, 2, 1]));
+    // What is older than two weeks has been forgotten.
+    let old = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM cn_search.read_tallies WHERE replica = 'gone'");
+    assert_eq!(old.fetch_one(&mut psql).await.unwrap(), 1);
     stop.cancel();
     worker.await.unwrap();
     assert_eq!(store.replicas().all().await.unwrap(), [], "it stays in the list");
