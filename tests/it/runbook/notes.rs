@@ -160,7 +160,7 @@ impl Stage {
     }
 
     /// Something that the next lines are about.
-    async fn make(&mut self, what: &str) {
+    async fn make(&self, what: &str) {
         match what {
             // Written past the service.
             "drift" => {
