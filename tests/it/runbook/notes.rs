@@ -33,7 +33,6 @@ impl World {
             ("until", "followed") => stage.followed().await,
             ("until", "pass") => stage.pass().await,
             ("until", "drained") => stage.drained().await,
-            ("until", "rolled back") => stage.rolled_back().await,
             ("until", "latched") => until("the latch in the table", async || stage.is_latched().await).await,
             ("postgres", "stops") => self.postgres.kill().await.unwrap(),
             ("postgres", "starts") => self.postgres.restart().await.unwrap(),
@@ -93,11 +92,6 @@ impl Stage {
 
     async fn is_latched(&self) -> bool {
         self.store.flags().read().await.is_ok_and(|stored| stored.latch.is_some())
-    }
-
-    /// The guard, or somebody, has rolled this process back.
-    async fn rolled_back(&self) {
-        until("a rollback", async || self.service().plan.load().latched).await;
     }
 
     /// From wherever it is.
@@ -166,7 +160,7 @@ impl Stage {
     }
 
     /// Something that the next lines are about.
-    async fn make(&mut self, what: &str) {
+    async fn make(&self, what: &str) {
         match what {
             // Written past the service.
             "drift" => {
