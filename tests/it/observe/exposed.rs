@@ -100,6 +100,14 @@ async fn observed_child() {
         assert_eq!(status, 200, "{answer}");
     }
 
+    // A pair is drawn for that, so more are asked until one was.
+    until("Meilisearch to have been asked twice", async || {
+        let search = Request::get("/v1/search?q=alien").body(Body::empty()).unwrap();
+        assert_eq!(send(&router, search).await.0, 200);
+        page(&router).await.keys().any(|(name, _)| name == "shadow_noise_overlap_at_10_count")
+    })
+    .await;
+
     // Each has been counted or measured by what was done above, not only begun at 0.
     let made: [(&str, &[(&str, &str)]); 10] = [
         ("shadow_outcomes_total", &[("outcome", "compared")]),
