@@ -52,7 +52,7 @@ pub struct VerdictRow {
     pub unit: &'static str,
     /// How many samples there are.
     pub samples: u64,
-    /// How many it takes.
+    /// How many it takes; 0: it is not taken of samples.
     pub min_samples: u64,
     /// The reason, in words.
     pub why: String,

@@ -65,7 +65,13 @@ fn gate(row: &VerdictRow) -> Markup {
             td.bounds { (interval(row, &spoken)) span.ends { (bounds) } }
             td.number data-name="value" { (number(row.value)) }
             td.number data-name="threshold" { (side) " " (number(Some(row.threshold))) }
-            td.number data-name="samples" { (count(row.samples)) span.of { " of " (count(row.min_samples)) } }
+            td.number data-name="samples" {
+                @if row.min_samples == 0 {
+                    "–"
+                } @else {
+                    (count(row.samples)) span.of { " of " (count(row.min_samples)) }
+                }
+            }
             td.why { (said(&row.why, 300)) }
         }
     }
