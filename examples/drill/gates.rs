@@ -64,7 +64,8 @@ impl<'a> Gates<'a> {
                     progress.step(&format!("gates: pass after {held} holds: {}", what(&decision)));
                     return Ok(passage);
                 }
-                Err(CutoverError::NotPassed(decision)) => *decision,
+                // Blocked by time, which passes: nothing is latched here.
+                Err(CutoverError::NotPassed(decision) | CutoverError::Blocked(decision)) => *decision,
                 // A flag has changed since: the next look sees it.
                 Err(CutoverError::Store(StoreError::Moved { .. })) => continue,
                 Err(error) => return Err(error.into()),

@@ -95,7 +95,7 @@ impl Ramp {
                 sleep(self.options.every).await;
             }
         };
-        let _ = stop.run_until_cancelled(rounds).await;
+        let _ = Box::pin(stop.run_until_cancelled(rounds)).await;
         self.leave().await;
     }
 

@@ -1,6 +1,6 @@
 //! What is known without samples: measurements, comparisons, backfills, processes. Pure.
 
-use super::{Gate, Look, Metric, Seen};
+use super::{Gate, Look, Metric, Seen, words::in_words};
 use crate::store::{Replica, evidence::DriftSeen};
 
 impl Look {
@@ -48,8 +48,8 @@ impl Look {
         for seen in &self.drift {
             let age = self.now.duration_since(seen.began);
             if age.unsigned_abs() > gate.window {
-                let hours = age.as_secs() / 3_600;
-                return Seen::Unknown(format!("{} was compared {hours} h ago; {}", seen.index, advice(&seen.index)));
+                let age = in_words(age.unsigned_abs());
+                return Seen::Unknown(format!("{} was compared {age} ago; {}", seen.index, advice(&seen.index)));
             }
             if seen.differing() == 0 && seen.unsettled > 0 {
                 let (index, left) = (&seen.index, seen.unsettled);

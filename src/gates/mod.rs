@@ -43,6 +43,7 @@ mod policy;
 mod samples;
 mod verdict;
 mod window;
+mod words;
 
 pub use self::{
     decide::decide,

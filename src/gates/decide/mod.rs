@@ -6,6 +6,7 @@ use super::{
     Class, Decision, Gate, Judged, Kind, Look, Metric, Noise, Policy, Seen, Statistic, Step, StepKind, Verdict,
     decision::{ClassQuality, WorstClass},
     samples::Tally,
+    words::in_words,
 };
 use crate::{
     plan::{Plan, Refusal},
@@ -65,12 +66,12 @@ fn blocked(policy: &Policy, look: &Look, plan: &Plan, step: Step) -> Vec<String>
     }
     if step.kind == StepKind::TargetOnly {
         let stood = look.reads_since.map_or(SignedDuration::ZERO, |since| look.now.duration_since(since));
-        let hours = |seconds: u64| seconds.div_ceil(3_600);
-        if stood.unsigned_abs() < policy.observe {
+        let (stood, wanted) = (stood.unsigned_abs(), policy.observe);
+        if stood < wanted {
             blocked.push(format!(
-                "pg has answered all readers for {} h of {} h: after this step there is no instant way back",
-                stood.unsigned_abs().as_secs() / 3_600,
-                hours(policy.observe.as_secs())
+                "pg has answered all readers for {} of {}: after this step there is no instant way back",
+                in_words(stood),
+                in_words(wanted)
             ));
         }
         let gate = Gate {

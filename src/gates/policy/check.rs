@@ -10,7 +10,7 @@ use super::{
     raw::{At, Raw, RawGate},
 };
 use crate::{
-    gates::{Class, Gate, Goal, Kind, Ladder, Metric, Statistic, StepKind},
+    gates::{Class, Gate, Goal, Kind, Ladder, Metric, Statistic, StepKind, words::in_words},
     plan::Percent,
     search::QueryClass,
 };
@@ -209,16 +209,5 @@ impl Checker<'_> {
             percent.ok_or_else(|| self.at(&given.span(), format!("{share} is no rung of {name}; give {allowed}")))
         };
         given.get_ref().iter().map(rung).collect()
-    }
-}
-
-/// As a gate file has it.
-pub(super) fn in_words(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match seconds {
-        _ if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
-        _ if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
-        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
-        _ => format!("{seconds}s"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod evidence;
+mod grants;
 mod ramp;
 mod steps;
 
