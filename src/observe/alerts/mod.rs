@@ -12,6 +12,7 @@ use super::promql::{Query, Scope};
 pub const RUNBOOK_ANCHORS: &[&str] = &[
     "reads-fall-back",
     "reads-are-refused",
+    "a-rollback-is-latched",
     "flags-cannot-be-read",
     "a-change-of-flags-was-refused",
     "replicas-disagree",

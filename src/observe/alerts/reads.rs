@@ -4,7 +4,8 @@ use super::{Alert, Scope, Severity};
 use crate::{
     observe::limits,
     telemetry::{
-        PLAN_FALLBACK, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED, PLAN_STALE, READ_FALLBACK, READ_REFUSED, WORKER_PANICS,
+        GUARD_POWERLESS, PLAN_FALLBACK, PLAN_INFO, PLAN_LISTENING, PLAN_REJECTED, PLAN_STALE, READ_FALLBACK,
+        READ_REFUSED, ROLLBACK_LATCHED, WORKER_PANICS,
     },
 };
 
@@ -57,6 +58,25 @@ pub(super) fn alerts(scope: &Scope) -> Vec<Alert> {
             summary: "Searches use what PostgreSQL does not offer",
             description: "{{ $value | humanize }} searches a second of {{ $labels.job }} are refused, now that Meilisearch is no \
                           longer current; the message names the parameter.",
+            runbook: "reads-are-refused",
+        },
+        Alert {
+            name: "CrossfadeRolledBack",
+            severity: Severity::Critical,
+            query: scope.metric(ROLLBACK_LATCHED).now().max_by(&["job"]).equals(1.0),
+            lasting: "1m",
+            summary: "Reads are back on Meilisearch and stay there",
+            description: "A rollback of {{ $labels.job }} is latched, by the guard or by a person: nothing goes on until somebody \
+                          has found out why and cleared it.",
+            runbook: "a-rollback-is-latched",
+        },
+        Alert {
+            name: "CrossfadeGuardPowerless",
+            severity: Severity::Critical,
+            query: scope.metric(GUARD_POWERLESS).increase("10m").sum_by(&["job", "reason"]).above(0.0),
+            lasting: "1m",
+            summary: "The guard would roll back, and cannot",
+            description: "PostgreSQL answers {{ $labels.job }} badly ({{ $labels.reason }}), and Meilisearch is no longer current.",
             runbook: "reads-are-refused",
         },
         Alert {
