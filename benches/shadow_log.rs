@@ -13,7 +13,8 @@ use crossfade::{
     document::DocumentId,
     error::Side,
     plan::Phase,
-    shadow::{Leg, Outcome, ShadowRecord, ShadowSink},
+    search::{QueryClass, SearchQuery},
+    shadow::{Leg, Outcome, ShadowRecord, ShadowSink, StoredRequest},
     store::{DEFAULT_SCHEMA, ShadowLog, ShadowLogOptions, Store},
     testing::TestPostgres,
 };
@@ -90,6 +91,8 @@ fn record(number: u32) -> ShadowRecord {
         endpoint: "GET /v1/search".into(),
         user: format!("user-{}", number % 5_000).into(),
         query: format!("a query of some words {}", number % 1_000),
+        classes: vec![QueryClass::Filter],
+        request: Some(StoredRequest::of(&SearchQuery::new(format!("A query of some words {}", number % 1_000)))),
         offset: 0,
         limit: 20,
         primary: Side::Meili,
@@ -101,5 +104,6 @@ fn record(number: u32) -> ShadowRecord {
         meili: leg(1, 4_200),
         pg: leg(2, 5_100),
         overlap_at_10: Some(0.5),
+        noise_overlap_at_10: None,
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! `cargo drill` starts PostgreSQL and Meilisearch (a double, or the real one if `MEILI_URL` and `MEILI_MASTER_KEY` are
 //! set), loads Meilisearch alone, drives real queries at a steady rate through the router of `examples/search_service.rs`, and
-//! walks through the phases by setting the flags as an operator would: source_only, dual_write, shadow 5, 25, 50 %, canary 5,
-//! 50, 100 %, rollback.
+//! walks through the phases as an operator would: each step is taken when the gates before it pass (`examples/drill/gates.toml`), and not
+//! before: source_only, dual_write, shadow 5, 25, 50 %, canary 5, 50 %, target_primary, target_only.
 //!
 //! From the moment both sides are written, writers put, replace and delete posts, and the drill remembers what was
 //! acknowledged. Then the history is copied while all that goes on: another process of this program works on the backfill, is
 //! killed with SIGKILL in the middle, and is started again. It goes on at the checkpoint, catches up, and compares both sides;
-//! so does the drill, and shadow reads begin only if nothing differs. PostgreSQL is stopped during a shadow phase and Meilisearch while PostgreSQL answers; tasks of Meilisearch
-//! are canceled, fail and are forgotten during the canary. It ends with the report, the time the rollback took, and the proof
+//! so does the drill, and shadow reads begin only if nothing differs. PostgreSQL is stopped during the canary: the guard sends readers back by itself and latches,
+//! no step can be taken until that is cleared, and the canary begins anew. Meilisearch is stopped while PostgreSQL answers all readers; tasks of Meilisearch
+//! are canceled, fail and are forgotten during the canary. After the cutover a rollback is rehearsed and measured. It ends in `target_only`, with the report, the time the rollback took, and the proof
 //! that both sides hold the same documents and every acknowledged write. It fails if a read failed, a write is lost, a
-//! document differs, or the backfill was not killed and resumed.
+//! document differs, a gate never held, the guard did not act, or the backfill was not killed and resumed.
 //!
-//! `--quick` ends within 25 s once built; `--json` prints one object at the end.
+//! `--quick` ends within 40 s once built; `--json` prints one object at the end.
 #![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
 #[path = "drill/agreement.rs"]
@@ -28,6 +29,10 @@ mod backfilled;
 mod backlog;
 #[path = "drill/child.rs"]
 mod child;
+#[path = "drill/fault.rs"]
+mod fault;
+#[path = "drill/gates.rs"]
+mod gates;
 #[path = "drill/load.rs"]
 mod load;
 #[path = "drill/memory.rs"]
@@ -66,6 +71,7 @@ use crate::{output::Progress, proof::Proof, results::Results, walk::Walk, world:
 #[derive(Clone, Copy, Debug)]
 struct Options {
     json: bool,
+    quick: bool,
     /// How long each phase lasts.
     phase: Duration,
     /// Reads a second.
@@ -80,7 +86,7 @@ resumes, and servers that stop in the middle of it.
 
 usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N]
 
-  --quick      short phases: ends within 25 s once built
+  --quick      short phases: ends within 40 s once built
   --json       one JSON object on standard output at the end, progress on standard error
   --seconds N  how long each phase lasts (10)
   --rate N     reads a second (100)
@@ -89,11 +95,11 @@ usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N]
 With MEILI_URL and MEILI_MASTER_KEY set it runs against that server instead of the double, with DATABASE_URL in a fresh
 database of that server instead of a cluster of its own. A server that is not the drill's own is not stopped.
 
-It exits with 1 if a read failed, an acknowledged write is lost, the backfill was not killed, resumed and finished, or the
-sides differ before shadow reads or in the end.";
+It exits with 1 if a read failed, an acknowledged write is lost, the backfill was not killed, resumed and finished, a gate
+fails or none ever held, the guard did not roll back, or the sides differ before shadow reads or in the end.";
 
 fn options() -> Result<Option<Options>, String> {
-    let mut options = Options { json: false, phase: Duration::from_secs(10), rate: 100, writes: 50 };
+    let mut options = Options { json: false, quick: false, phase: Duration::from_secs(10), rate: 100, writes: 50 };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = |what: &str| -> Result<f64, String> {
@@ -101,7 +107,7 @@ fn options() -> Result<Option<Options>, String> {
             number.ok_or(format!("{arg} wants {what}"))
         };
         match arg.as_str() {
-            "--quick" => options.phase = Duration::from_millis(900),
+            "--quick" => (options.quick, options.phase) = (true, Duration::from_millis(900)),
             "--json" => options.json = true,
             "--seconds" => options.phase = Duration::from_secs_f64(number("a number of seconds")?),
             "--rate" => options.rate = number("reads a second")?.ceil() as u32,

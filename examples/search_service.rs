@@ -12,7 +12,7 @@
 //! ```
 //!
 //! `INDEX` (movies), `LISTEN` (127.0.0.1:3000), `JOURNAL` (crossfade.journal), `FLAG_FILE` and `LAST_GOOD` (none) may be set
-//! as well. Ctrl-C and SIGTERM stop it in good order: no new requests, those under way answered, shadow reads and writes
+//! as well. `GUARD` (of any value) has it roll back by itself, `ADMIN_TOKEN` opens `/admin`. Ctrl-C and SIGTERM stop it in good order: no new requests, those under way answered, shadow reads and writes
 //! drained, their records stored.
 #![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, missing_debug_implementations)]
 
@@ -20,6 +20,7 @@ mod service;
 
 use std::{env, error::Error, time::Duration};
 
+use crossfade::{guard::GuardPolicy, http::admin::AdminToken};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -37,6 +38,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         journal: env::var_os("JOURNAL").unwrap_or_else(|| "crossfade.journal".into()).into(),
         flag_file: env::var_os("FLAG_FILE").map(Into::into),
         last_good: env::var_os("LAST_GOOD").map(Into::into),
+        guard: env::var_os("GUARD").map(|_| GuardPolicy::default()),
+        admin_token: env::var("ADMIN_TOKEN").ok().map(|token| AdminToken::new(&token)).transpose()?,
     };
     let service = service::build(&config).await?;
 

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS backfill_checkpoints (
     PRIMARY KEY (job_id, shard_key)
 );
 
--- Every change of a flag, and of the stale mark under the name `target_stale`.
+-- Every change of a flag, of the stale mark under the name `target_stale`, and of the latch as `rollback_latch`.
 CREATE TABLE flag_history (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     flag_name  TEXT NOT NULL,
@@ -55,7 +55,12 @@ CREATE TABLE flag_state (
     -- The last transaction that changed the mode, and the mode before it.
     mode_xact    XID8,
     mode_before  TEXT,
-    target_stale BOOLEAN NOT NULL DEFAULT FALSE
+    target_stale BOOLEAN NOT NULL DEFAULT FALSE,
+    -- The latch of a rollback: who set it, why and when; cleared, these say who cleared it last.
+    latched      BOOLEAN NOT NULL DEFAULT FALSE,
+    latched_by   TEXT NOT NULL DEFAULT '',
+    latched_why  TEXT NOT NULL DEFAULT '',
+    latched_at   TIMESTAMPTZ NULL
 );
 INSERT INTO flag_state (write_mode)
 SELECT coalesce(max(flag_value), 'meili_only') FROM runtime_flags WHERE flag_name = 'search_write_mode';
@@ -198,6 +203,10 @@ BEGIN
         PERFORM flag_refuse('target_stale',
             'search_read_backend=pg is refused while the target is stale: it has missed writes since dual -> '
             'meili_only; run a backfill or a drift repair, then `crossfade flags clear-stale`');
+    ELSIF backend = 'pg' AND state.latched THEN
+        PERFORM flag_refuse('latched',
+            'search_read_backend=pg is refused while a rollback is latched; see why reads went back with `crossfade '
+            'rollback status`, and when that is mended, `crossfade rollback clear --why ...`');
     END IF;
     PERFORM pg_notify('crossfade_flags', TG_TABLE_SCHEMA);
     RETURN NULL;
@@ -225,6 +234,29 @@ BEGIN
 END
 $$;
 
+-- Sets or clears the latch of a rollback. Setting it also sends reads back to Meilisearch; under pg_only the rules refuse
+-- that, and so the latch. Who is second is not told from who was first.
+CREATE FUNCTION set_rollback_latch(latch BOOLEAN, who TEXT, reason TEXT) RETURNS VOID
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+DECLARE
+    was BOOLEAN;
+BEGIN
+    SELECT latched INTO STRICT was FROM flag_state FOR UPDATE;
+    IF was <> latch THEN
+        UPDATE flag_state SET latched = latch, revision = revision + 1,
+            latched_by = who, latched_why = reason, latched_at = clock_timestamp();
+        INSERT INTO flag_history (flag_name, old_value, new_value, changed_by, why)
+        VALUES ('rollback_latch', was::TEXT, latch::TEXT, who, reason);
+        PERFORM pg_notify('crossfade_flags', current_schema());
+    END IF;
+    IF latch THEN
+        UPDATE runtime_flags SET flag_value = 'meili', updated_by = who, why = reason
+        WHERE flag_name = 'search_read_backend' AND flag_value = 'pg';
+    END IF;
+END
+$$;
+
 CREATE TRIGGER flags_lock BEFORE INSERT OR DELETE OR TRUNCATE OR UPDATE OF flag_name, flag_value ON runtime_flags
     FOR EACH STATEMENT EXECUTE FUNCTION flags_lock();
 CREATE TRIGGER flag_check_row BEFORE INSERT OR UPDATE ON runtime_flags
@@ -236,4 +268,4 @@ CREATE TRIGGER flags_check AFTER INSERT OR DELETE OR UPDATE OF flag_name, flag_v
 
 -- Whoever may call a function that runs with its owner's rights may use it on a table of his own.
 REVOKE EXECUTE ON FUNCTION flags_lock(), flag_check_row(), flag_keep_history(), flags_check(),
-    set_target_stale(BOOLEAN, TEXT, TEXT) FROM PUBLIC;
+    set_target_stale(BOOLEAN, TEXT, TEXT), set_rollback_latch(BOOLEAN, TEXT, TEXT) FROM PUBLIC;

@@ -20,9 +20,10 @@
 //! | --- | --- |
 //! | `http` (default) | layers on axum routes |
 //! | `meili` (default) | the Meilisearch side |
-//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log, a journal, the outbox intake |
+//! | `postgres` (default) | the PostgreSQL side, the flag table, the shadow log and its replay, a journal, the outbox intake |
 //! | `sqlite` (default) | the journal of writes in a file |
 //! | `eval` | parity measured on a corpus, queries and judgments |
+//! | `html` | the report as a page |
 //! | `cli` | the `crossfade` program |
 //! | `test-util` | a throwaway PostgreSQL cluster and a Meilisearch double |
 
@@ -30,6 +31,11 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(all(doctest, feature = "http", feature = "meili", feature = "postgres"))]
+#[doc = include_str!("../docs/runbook.md")]
+struct Runbook;
+
+mod host;
 mod opaque;
 
 // Words.
@@ -42,6 +48,7 @@ pub mod relevance;
 pub mod search;
 pub mod settings;
 pub mod sort;
+pub mod stats;
 pub mod tokens;
 pub mod write;
 
@@ -49,11 +56,13 @@ pub mod write;
 pub mod breaker;
 pub mod codec;
 pub mod plan;
+pub mod tally;
 pub mod telemetry;
 
 // Middleware.
 pub mod decide;
 pub mod dual_write;
+pub mod guard;
 pub mod route;
 pub mod shadow;
 
@@ -64,14 +73,23 @@ pub mod journal;
 // Adapters and jobs.
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub mod backfill;
+#[cfg(feature = "postgres")]
+pub mod cutover;
 #[cfg(all(feature = "meili", feature = "postgres"))]
 pub mod drift;
 #[cfg(feature = "eval")]
 pub mod eval;
+#[cfg(feature = "postgres")]
+pub mod gates;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod observe;
 #[cfg(feature = "postgres")]
 pub mod outbox;
+#[cfg(feature = "html")]
+pub mod page;
+#[cfg(feature = "postgres")]
+pub mod replay;
 #[cfg(feature = "postgres")]
 pub mod store;
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod class;
 mod extras;
 
+pub use class::QueryClass;
 pub use extras::{Extras, FacetCounts, FacetStats, Formatting, HitExtras};
 
 use crate::document::{Document, DocumentId};

@@ -33,7 +33,12 @@ impl<P: Path> Load<P> {
         let sides = [Side::Meili, Side::Pg]
             .map(|side| Arc::new(paths::Instant(side, paths::hits())) as Arc<dyn crossfade::backend::SearchBackend>);
         // Nothing is dropped for lateness or lack of room: that would measure dropping.
-        let policy = ShadowPolicy { queue: 4096, max_queue_wait: Duration::from_secs(60), ..Default::default() };
+        let policy = ShadowPolicy {
+            queue: 4096,
+            max_queue_wait: Duration::from_secs(60),
+            noise_share: 0.0,
+            ..Default::default()
+        };
         let (migration, worker) = mode.migration(records.clone(), sides, policy);
         let stop = CancellationToken::new();
         tokio::spawn(worker.run(stop.clone()));

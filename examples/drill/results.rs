@@ -3,13 +3,14 @@
 use std::{fmt, time::Duration};
 
 use axum::{Router, body::Body};
-use crossfade::store::Report;
+use crossfade::{plan::Phase, store::Report};
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::{
+    fault::Guarded,
     outage,
     proof::Proof,
     walk::{Result, Walked},
@@ -45,6 +46,7 @@ impl Results {
     pub fn verdict(&self) -> std::result::Result<(), String> {
         let (failed, Proof { lost, drift, .. }) = (self.walked.failed, &self.proof);
         if failed == 0 && self.proof.holds() && self.walked.rollback.missing == 0 {
+            self.gates()?;
             let backfilled = self.walked.backfill.as_ref().ok_or("nothing was copied")?;
             return backfilled.verdict();
         }
@@ -54,6 +56,19 @@ impl Results {
             "{failed} reads failed, {lost} acknowledged writes are lost, {drift} documents differ, and after the \
              rollback Meilisearch did not show {missing}{examples}"
         ))
+    }
+
+    /// Whether gates held where too little was known, and the way was gone to its end.
+    fn gates(&self) -> std::result::Result<(), String> {
+        let Walked { passages, ended, .. } = &self.walked;
+        if *ended != Phase::TargetOnly {
+            return Err(format!("the way ended in {ended}"));
+        }
+        let of_samples = |gate: &String| gate.ends_with("samples)");
+        if !passages.iter().any(|passage| passage.held > 0 && passage.first_held.iter().any(of_samples)) {
+            return Err("no gate held for want of samples".to_owned());
+        }
+        Ok(())
     }
 
     /// Against what the overlap was measured.
@@ -82,6 +97,9 @@ impl Results {
             "writes_lost": proof.lost,
             "drift_documents": proof.drift,
             "documents": { "meili": proof.meili, "pg": proof.pg },
+            "gates": walked.passages,
+            "guard": walked.guarded,
+            "ended": walked.ended,
             "outages": walked.outages,
             "task_faults": walked.task_faults,
             "drained_ms": milliseconds(walked.drained),
@@ -109,6 +127,18 @@ impl fmt::Display for Results {
             for (label, text) in backfill.lines() {
                 line(f, label, text)?;
             }
+        }
+        let held = walked.passages.iter().filter(|passage| passage.held > 0).count();
+        let overridden = walked.passages.iter().filter(|passage| passage.overridden).count();
+        let steps = walked.passages.len();
+        line(
+            f,
+            "gates",
+            format!("{steps} steps: {held} after gates had held, {overridden} overridden; ended in {}", walked.ended),
+        )?;
+        if let Some(Guarded { rolled_back_ms, told_ms, .. }) = &walked.guarded {
+            let told = format!("{told_ms:.0} ms after the return of PostgreSQL its table knew");
+            line(f, "guard", format!("rolled back {rolled_back_ms:.0} ms after the fault, by itself; {told}"))?;
         }
         let to_last = milliseconds(rollback.to_last_pg_answer);
         line(f, "rollback", format!("{to_last} ms from the change of the flag to the last answer from pg"))?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossfade::plan::Phase;
+use crossfade::{plan::Phase, store::RollbackLevel};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -37,8 +37,8 @@ impl Walk<'_> {
         under.load.take();
         let before = under.writers.counts();
         let changed = Instant::now();
-        self.world.store.flags().set("search_read_backend", "meili", OPERATOR, "rollback").await?;
-        self.arrive(Phase::Shadow, &[]).await?;
+        self.world.store.flags().rollback(RollbackLevel::Reads, OPERATOR, "the rehearsal of a rollback").await?;
+        self.arrive(Phase::Shadow).await?;
         let decided = under.writers.memory().clone();
         let arrived = Instant::now();
         // No longer than it takes: a crowd that comes whether or not it is answered could hold up what it is to show.
@@ -52,7 +52,7 @@ impl Walk<'_> {
         let caught_up = caught_up? + (arrived - changed);
         let missing = self.missing(under, &decided).await?;
         progress.run("rollback", self.options.phase).await;
-        let (stretch, last) = self.seen("rollback", under, before);
+        let (stretch, last) = self.seen("rollback".to_owned(), under, before);
         let last = last.unwrap_or(changed);
         if stretch.phase != Phase::Shadow || last > changed + LIMIT {
             return Err(format!("the rollback did not take effect: the service is in {}", stretch.phase).into());

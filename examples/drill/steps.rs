@@ -1,58 +1,28 @@
 //! The steps of the migration, and what was seen in each.
 
-use crossfade::{error::Side, plan::Phase};
+use crossfade::plan::Phase;
 use serde::Serialize;
 
 use crate::load::Seen;
 
-/// Flags and their values, to be set in this order.
-pub type Settings = [(&'static str, &'static str)];
-
-/// One step: its name, what to set, the phase that leads to, and what happens in the middle of it.
-pub struct Step {
-    pub name: &'static str,
-    pub flags: &'static Settings,
-    pub phase: Phase,
-    pub event: Event,
-}
-
-/// What happens in the middle of a step.
+/// What happens while a step lasts.
 #[derive(Clone, Copy)]
 pub enum Event {
     Nothing,
     /// What was there before is copied, by a process that is killed.
     Backfill,
-    /// A server is stopped, and started again.
-    Outage(Side),
+    /// Meilisearch is stopped, and started again.
+    Outage,
+    /// PostgreSQL is stopped while it answers readers, until the guard has sent them back.
+    Fault,
     /// Meilisearch accepts some writes, and then cancels, fails or forgets their tasks.
     TasksFail,
-}
-
-pub const STEPS: &[Step] = &[
-    step("before", &[], Phase::SourceOnly, Event::Nothing),
-    step("dual writes", &[("search_write_mode", "dual")], Phase::DualWrite, Event::Nothing),
-    step("backfill", &[], Phase::DualWrite, Event::Backfill),
-    step("shadow 5 %", &[("shadow_sample_rate", "5")], Phase::Shadow, Event::Nothing),
-    step("shadow 25 %", &[("shadow_sample_rate", "25")], Phase::Shadow, Event::Outage(Side::Pg)),
-    step("shadow 50 %", &[("shadow_sample_rate", "50")], Phase::Shadow, Event::Nothing),
-    step(
-        "canary 5 %",
-        &[("search_read_pg_percent", "5"), ("search_read_backend", "pg")],
-        Phase::Canary,
-        Event::TasksFail,
-    ),
-    step("canary 50 %", &[("search_read_pg_percent", "50")], Phase::Canary, Event::TasksFail),
-    step("canary 100 %", &[("search_read_pg_percent", "100")], Phase::TargetPrimary, Event::Outage(Side::Meili)),
-];
-
-const fn step(name: &'static str, flags: &'static Settings, phase: Phase, event: Event) -> Step {
-    Step { name, flags, phase, event }
 }
 
 /// What was seen in one step.
 #[derive(Debug, Serialize)]
 pub struct Stretch {
-    pub step: &'static str,
+    pub step: String,
     pub phase: Phase,
     pub requests: u64,
     pub failed: u64,
@@ -65,7 +35,7 @@ pub struct Stretch {
 
 impl Stretch {
     /// `writes`: acknowledged and refused.
-    pub fn of(step: &'static str, phase: Phase, mut seen: Seen, writes: (u64, u64)) -> Self {
+    pub fn of(step: String, phase: Phase, mut seen: Seen, writes: (u64, u64)) -> Self {
         seen.latencies.sort_unstable();
         let at = |quantile: f64| {
             let last = seen.latencies.len().saturating_sub(1);

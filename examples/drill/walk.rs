@@ -1,4 +1,4 @@
-//! The way through the phases, by the flags alone.
+//! The way through the phases, by gates and steps alone.
 
 use std::{
     error::Error,
@@ -8,22 +8,25 @@ use std::{
 use axum::Router;
 use crossfade::{
     dual_write::DualWrites,
+    error::Side,
     plan::{Phase, PlanHandle},
 };
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Options,
+    Options, agreement,
     backfill::backfill,
     backfilled::Backfilled,
     backlog::Backlog,
+    fault::Guarded,
+    gates::{Gates, Passage},
     load::Load,
     memory::Memory,
     outage::{Outage, outage, tasks_fail},
     output::Progress,
     rollback::Rollback,
-    steps::{Event, STEPS, Settings, Step, Stretch},
+    steps::{Event, Stretch},
     world::World,
     writes::Writers,
 };
@@ -53,6 +56,12 @@ pub struct Walked {
     pub task_faults: u64,
     /// From the last write until the journal was empty.
     pub drained: Duration,
+    /// Every step that was taken.
+    pub passages: Vec<Passage>,
+    /// What the guard did; `None`: no fault could be injected.
+    pub guarded: Option<Guarded>,
+    /// Where it ended.
+    pub ended: Phase,
 }
 
 /// Who asks and writes, and what happened to them.
@@ -61,8 +70,11 @@ pub struct Under<'a> {
     pub writers: Writers,
     pub backlog: Backlog<'a>,
     backfill: Option<Backfilled>,
-    outages: Vec<Outage>,
+    pub outages: Vec<Outage>,
     task_faults: u64,
+    passages: Vec<Passage>,
+    phases: Vec<Stretch>,
+    guarded: Option<Guarded>,
 }
 
 pub const OPERATOR: &str = "drill";
@@ -78,52 +90,116 @@ impl Walk<'_> {
             backfill: None,
             outages: Vec::new(),
             task_faults: 0,
+            passages: Vec::new(),
+            phases: Vec::new(),
+            guarded: None,
         };
-        let stop = CancellationToken::new();
+        let gates = Gates::new(self.world, self.options.quick)?;
+        let (stop, written) = (CancellationToken::new(), CancellationToken::new());
         let readers = tokio::spawn(under.load.clone().run(self.options.rate, stop.clone()));
-        let mut writing = None;
         let started = Timestamp::now();
-        let mut phases = Vec::new();
-        for step in STEPS {
-            for (flag, value) in step.flags {
-                self.world.store.flags().set(flag, value, OPERATOR, step.name).await?;
-            }
-            self.arrive(step.phase, step.flags).await?;
-            if step.phase == Phase::DualWrite && writing.is_none() {
-                writing = Some(tokio::spawn(under.writers.clone().run(self.options.writes, stop.clone())));
-            }
-            phases.push(self.last(step, &mut under).await?);
+
+        self.last("before", Event::Nothing, &gates, &mut under).await?;
+        self.advance(&gates, &mut under).await?;
+        let writing = tokio::spawn(under.writers.clone().run(self.options.writes, written.clone()));
+        self.last("dual writes", Event::Nothing, &gates, &mut under).await?;
+        self.last("backfill", Event::Backfill, &gates, &mut under).await?;
+        while self.advance(&gates, &mut under).await? != Phase::Canary {
+            self.last(&self.share("shadow"), Event::Nothing, &gates, &mut under).await?;
         }
+        let rungs = gates.policy.ladder.canary.len();
+        for rung in 1..=rungs {
+            if rung > 1 {
+                self.advance(&gates, &mut under).await?;
+            }
+            // The last rung has the most readers: that is where a fault matters.
+            let event = if rung == rungs { Event::Fault } else { Event::TasksFail };
+            self.last(&self.share("canary"), event, &gates, &mut under).await?;
+        }
+        // Again from where the guard has sent everybody.
+        while self.plan.load().phase() != Phase::TargetPrimary {
+            if self.advance(&gates, &mut under).await? == Phase::Canary {
+                self.last(&self.share("canary"), Event::TasksFail, &gates, &mut under).await?;
+            }
+        }
+        self.last("cutover", Event::Outage, &gates, &mut under).await?;
         let (rollback, after) = self.roll_back(&under).await?;
-        phases.push(after);
+        under.phases.push(after);
+        self.world.store.flags().clear_latch(OPERATOR, "it was a rehearsal").await?;
+        while self.plan.load().phase() != Phase::TargetPrimary {
+            let passage = gates.overriding("it stood before the rehearsal", progress).await?;
+            self.arrive(passage.phase()).await?;
+            under.passages.push(passage);
+        }
+
+        // Nothing is written from here on: both sides can be compared in the end.
+        written.cancel();
+        writing.await?;
+        let drained = under.backlog.empty().await?;
+        let check = self.world.assignment("drill", Duration::from_millis(500)).check()?;
+        let compared = agreement::before_shadow_reads(&check, progress).await?;
+        self.world.store.evidence().keep_drift(&compared.seen()).await?;
+        self.advance(&gates, &mut under).await?;
+        self.last("pg only", Event::Nothing, &gates, &mut under).await?;
         stop.cancel();
         readers.await?;
-        if let Some(writing) = writing {
-            writing.await?;
-        }
-        let drained = under.backlog.empty().await?;
+
         let (requests, failed) = under.load.totals();
-        let Under { backfill, outages, task_faults, .. } = under;
-        let writes = under.writers.memory().clone();
-        Ok(Walked { started, phases, rollback, requests, failed, writes, backfill, outages, task_faults, drained })
+        let Under { backfill, outages, task_faults, passages, phases, guarded, writers, .. } = under;
+        let ended = self.plan.load().phase();
+        let writes = writers.memory().clone();
+        Ok(Walked {
+            started,
+            phases,
+            rollback,
+            requests,
+            failed,
+            writes,
+            backfill,
+            outages,
+            task_faults,
+            drained,
+            passages,
+            guarded,
+            ended,
+        })
+    }
+
+    /// Takes the next step when the gates pass; the phase it leads to.
+    async fn advance(&self, gates: &Gates<'_>, under: &mut Under<'_>) -> Result<Phase> {
+        let passage = gates.advance(under.backlog.progress).await?;
+        let phase = passage.phase();
+        under.passages.push(passage);
+        self.arrive(phase).await?;
+        Ok(phase)
+    }
+
+    /// A name with the share that is in force.
+    fn share(&self, name: &str) -> String {
+        let flags = self.plan.load().flags;
+        let share = if name == "shadow" { flags.shadow_sample_rate } else { flags.read_pg_percent };
+        format!("{name} {share} %")
     }
 
     /// Lets a step last, with what happens in it.
-    async fn last(&self, step: &Step, under: &mut Under<'_>) -> Result<Stretch> {
+    async fn last(&self, name: &str, event: Event, gates: &Gates<'_>, under: &mut Under<'_>) -> Result<()> {
         let (lasts, progress) = (self.options.phase, under.backlog.progress);
         let before = under.writers.counts();
         under.load.take();
-        match step.event {
-            Event::Nothing => progress.run(step.name, lasts).await,
+        match event {
+            Event::Nothing => progress.run(name, lasts).await,
             Event::Backfill => under.backfill = Some(backfill(self.world, lasts, progress).await?),
-            Event::Outage(side) => under.outages.extend(outage(side, lasts, self.world, &under.backlog).await?),
-            Event::TasksFail => under.task_faults += tasks_fail(step.name, lasts, self.world, progress).await,
+            Event::Outage => under.outages.extend(outage(Side::Meili, lasts, self.world, &under.backlog).await?),
+            Event::Fault => under.guarded = self.fault(gates, under, lasts).await?,
+            Event::TasksFail => under.task_faults += tasks_fail(name, lasts, self.world, progress).await,
         }
-        Ok(self.seen(step.name, under, before).0)
+        let (stretch, _) = self.seen(name.to_owned(), under, before);
+        under.phases.push(stretch);
+        Ok(())
     }
 
     /// What was seen since, and when PostgreSQL last answered.
-    pub fn seen(&self, step: &'static str, under: &Under<'_>, before: (u64, u64)) -> (Stretch, Option<Instant>) {
+    pub fn seen(&self, step: String, under: &Under<'_>, before: (u64, u64)) -> (Stretch, Option<Instant>) {
         let now = under.writers.counts();
         let writes = (now.0 - before.0, now.1 - before.1);
         let seen = under.load.take();
@@ -133,17 +209,13 @@ impl Walk<'_> {
         (stretch, last_from_pg)
     }
 
-    /// Waits until the plan shows the flags.
-    pub async fn arrive(&self, phase: Phase, flags: &Settings) -> Result<()> {
+    /// Waits until the plan shows what the table says.
+    pub async fn arrive(&self, phase: Phase) -> Result<()> {
         let limit = Instant::now() + ARRIVAL;
+        let wanted = self.world.store.flags().read().await?.plan()?.flags;
         loop {
             let plan = self.plan.load();
-            let shown = |(flag, value): &(&str, &str)| match *flag {
-                "shadow_sample_rate" => plan.flags.shadow_sample_rate.to_string() == *value,
-                "search_read_pg_percent" => plan.flags.read_pg_percent.to_string() == *value,
-                _ => true,
-            };
-            if plan.phase() == phase && flags.iter().all(shown) {
+            if plan.phase() == phase && plan.flags == wanted {
                 return Ok(());
             }
             if Instant::now() > limit {

@@ -10,6 +10,7 @@ use crossfade::{
     backend::meili::{MeiliIndex, MeiliOptions},
     document::DocumentId,
     error::Side,
+    guard::GuardPolicy,
     store::{DEFAULT_SCHEMA, Report, ReportOptions, Store},
     testing::{MeiliDouble, TestDatabase, TestPostgres, TestPostgresError, meili::Meili},
 };
@@ -28,6 +29,15 @@ const DOCUMENTS: &[u8] = include_bytes!("../data/movie_facts/docs.jsonl.gz");
 const RANKINGS: &[u8] = include_bytes!("../data/movie_facts/rankings.jsonl.gz");
 const SETTINGS: &str = include_str!("../data/movie_facts/settings.json");
 const QUERIES: &str = include_str!("../data/movie_facts/queries.tsv");
+
+/// Quick to judge, since a fault of the drill lasts some seconds at most.
+const GUARD: GuardPolicy = GuardPolicy {
+    window: Duration::from_millis(100),
+    sustained: 3,
+    min_reads: 3,
+    max_failed_share: 0.2,
+    max_p95: None,
+};
 
 /// Documents read at a time.
 pub const PAGE: u64 = 2000;
@@ -88,6 +98,8 @@ impl World {
             journal: self.folder.path().join("journal"),
             flag_file: None,
             last_good: None,
+            guard: Some(GUARD),
+            admin_token: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{Router, body::Body};
@@ -22,6 +22,8 @@ use crate::memory::Memory;
 
 /// Writers at work at a time. Each has posts of its own, so that the order of the writes of one post is known.
 const WRITERS: u32 = 5;
+/// How long all of them write, and then how long nobody does: only what is read while nothing is written says something of quality.
+const BREATH: Duration = Duration::from_millis(400);
 /// The seed of what they do.
 const SEED: u64 = 17;
 
@@ -57,16 +59,19 @@ impl Writers {
 
     /// Writes `rate` times a second until `stop`; then waits for the answers that are still on the way.
     pub async fn run(self, rate: u32, stop: CancellationToken) {
-        let mut writers = JoinSet::new();
+        let (mut writers, began) = (JoinSet::new(), Instant::now());
         for number in 0..WRITERS {
             let random = StdRng::seed_from_u64(SEED + u64::from(number));
             let mut writer = Writer { writers: self.clone(), number, made: 0, random };
             let stop = stop.clone();
             writers.spawn(async move {
-                let mut ticks = interval(Duration::from_secs(1) * WRITERS / rate);
+                // Twice as fast half of the time.
+                let mut ticks = interval(Duration::from_secs(1) * WRITERS / rate / 2);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                    writer.write().await;
+                    if (began.elapsed().as_millis() / BREATH.as_millis()).is_multiple_of(2) {
+                        writer.write().await;
+                    }
                 }
             });
         }

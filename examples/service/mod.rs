@@ -19,7 +19,8 @@ use crossfade::{
         postgres::{PostgresIndex, PostgresOptions},
     },
     dual_write::DualWrites,
-    http::codec,
+    guard::GuardPolicy,
+    http::{admin::AdminToken, codec},
     journal::{JournalOptions, sqlite::SqliteJournal},
     migration::{Migration, Worker},
     plan::{FlagFile, Flagging, PlanHandle},
@@ -27,7 +28,7 @@ use crossfade::{
     telemetry,
 };
 use http::{HeaderName, HeaderValue};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tower_http::trace::TraceLayer;
 
 /// What the service needs to know.
@@ -43,6 +44,10 @@ pub struct Config {
     pub flag_file: Option<PathBuf>,
     /// Where the last good plan is kept, for a restart while the database is down.
     pub last_good: Option<PathBuf>,
+    /// Rolls back by itself when PostgreSQL answers badly.
+    pub guard: Option<GuardPolicy>,
+    /// Opens `/admin`. A service that readers reach would serve that on another address.
+    pub admin_token: Option<AdminToken>,
 }
 
 /// The service, ready to be served.
@@ -86,7 +91,7 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
 
     // The migration.
     let upkeep = metrics.clone();
-    let (migration, worker) = Migration::builder(plan.clone())
+    let mut builder = Migration::builder(plan.clone())
         .source(meili.clone())
         .target(postgres)
         .settlement(MeiliSettlement::new(meili))
@@ -99,8 +104,11 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
             while stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(5))).await.is_some() {
                 upkeep.run_upkeep();
             }
-        })
-        .build()?;
+        });
+    if let Some(policy) = config.guard {
+        builder = builder.guard(policy);
+    }
+    let (migration, worker) = builder.build()?;
     let searches = codec::json_search("/items/*/id")
         .user(HeaderName::from_static("x-user-id"))
         .limit("limit", 20, 100)
@@ -113,12 +121,15 @@ pub async fn build(config: &Config) -> Result<Service, Box<dyn Error + Send + Sy
     let documents = codec::json_documents("id").index(&*config.index).task_header(posts::TASK);
     let writes = migration.http_writes(documents);
 
-    let router = Router::new()
+    let mut router = Router::new()
         .route("/v1/search", search)
         .route("/v1/posts", post.layer(writes.clone()))
         .route("/v1/posts/{id}", delete.layer(writes))
         .route("/metrics", get(move || std::future::ready(metrics.render())))
         .layer(TraceLayer::new_for_http());
+    if let Some(token) = &config.admin_token {
+        router = router.nest("/admin", migration.admin(token.clone()));
+    }
     let writes = migration.dual_writes().clone();
     Ok(Service { router, worker, plan, writes })
 }
@@ -133,15 +144,12 @@ async fn take_over_settings(meili: &MeiliIndex, postgres: &PostgresIndex) {
 }
 
 fn install_metrics() -> Result<PrometheusHandle, Box<dyn Error + Send + Sync>> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(
-            metrics_exporter_prometheus::Matcher::Full(telemetry::SHADOW_OVERLAP.into()),
-            &[0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0],
-        )?
-        .set_buckets_for_metric(
-            metrics_exporter_prometheus::Matcher::Full(telemetry::SHADOW_LATENCY_DELTA.into()),
-            &[-100.0, -30.0, -10.0, -3.0, 0.0, 3.0, 10.0, 30.0, 100.0, 300.0],
-        )?;
+    let mut builder = PrometheusBuilder::new();
+    for metric in telemetry::METRICS {
+        if let telemetry::Kind::Histogram { bounds } = metric.kind {
+            builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), bounds)?;
+        }
+    }
     let handle = builder.install_recorder()?;
     telemetry::describe();
     Ok(handle)

@@ -15,6 +15,7 @@ use crate::{
     search::{SearchHits, SearchQuery},
 };
 
+mod explain;
 #[cfg(feature = "meili")]
 pub mod meili;
 #[cfg(any(test, feature = "test-util"))]
@@ -22,6 +23,8 @@ pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod write;
+
+pub use explain::{in_one_line, ranking_rules};
 
 /// Work in the background, until the token is cancelled.
 pub type Upkeep = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;

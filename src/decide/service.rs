@@ -55,6 +55,7 @@ impl<C> DecideLayer<C> {
         let guarded = question.is_ok() && plan.meili_is_current();
         if guarded && self.breaker.admit(Instant::now()) == Admission::Open {
             telemetry::read_fallback(FallbackReason::BreakerOpen);
+            self.tally.held_back();
             return Side::Meili;
         }
         Side::Pg

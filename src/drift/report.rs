@@ -7,6 +7,7 @@ use super::SettingDifference;
 use crate::{
     document::{Document, DocumentId, Version},
     error::Side,
+    store::evidence::DriftSeen,
     telemetry,
 };
 
@@ -99,6 +100,23 @@ pub struct DriftReport {
     pub began: Timestamp,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl DriftReport {
+    /// What is kept of it, for gates.
+    pub fn seen(&self) -> DriftSeen {
+        DriftSeen {
+            index: self.index.clone(),
+            began: self.began,
+            meili_documents: self.documents.meili,
+            pg_documents: self.documents.pg,
+            missing: self.counts.missing,
+            extra: self.counts.extra,
+            stale: self.counts.stale,
+            tombstone: self.counts.tombstone,
+            unsettled: self.unsettled,
+        }
+    }
 }
 
 impl DriftKind {

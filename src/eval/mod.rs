@@ -44,12 +44,12 @@ mod source;
 mod sql;
 mod worst;
 
+pub use crate::backend::in_one_line;
 pub use answer::Answer;
 pub use bootstrap::{bootstrap_interval, mean};
 pub use case::{Case, Comparison};
 pub use corpus::{Corpus, Documents};
 pub use error::EvalError;
-pub use explain::in_one_line;
 pub use figures::{Figures, SourceFigures};
 pub use judgments::Judgments;
 pub use load::load;

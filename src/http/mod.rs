@@ -9,6 +9,7 @@
 //! decides the handler does not run at all. Its checks (authentication, validation, quotas) must stand in a middleware
 //! outside the layers, or in [`allow`](codec::HttpWrites::allow).
 
+pub mod admin;
 mod body;
 pub mod codec;
 

@@ -22,10 +22,12 @@ use crate::{
     breaker::{Breaker, BreakerPolicy},
     dual_write::{self, DualWritePolicy, DualWriteWorker, DualWrites},
     error::Side,
+    guard::{GuardPolicy, GuardPolicyError, GuardTask},
     journal::Journal,
     opaque::opaque_debug,
     plan::PlanHandle,
     shadow::{self, ShadowPolicy, ShadowRecord, ShadowSink},
+    tally::Tally,
 };
 
 /// Collects what a [`Migration`] is made of. `J` says whether there is a journal.
@@ -53,6 +55,8 @@ struct Parts {
     breaker: BreakerPolicy,
     salt: Arc<str>,
     deadline: Duration,
+    tally: Arc<Tally>,
+    guard: Option<GuardPolicy>,
     tasks: Vec<Task>,
     #[cfg(feature = "postgres")]
     replicas: Option<Replicas>,
@@ -69,6 +73,9 @@ pub enum BuildError {
     #[error("the {0} side says nothing of how it is written: call `.{call}(..)` on the builder, or leave out the journal",
         call = if *.0 == Side::Meili { "source_writer" } else { "target_writer" })]
     NotWritable(Side),
+    /// The guard cannot go by its policy.
+    #[error("the policy of the guard: {0}")]
+    Guard(GuardPolicyError),
     /// A side was given in the place of the other.
     #[error("the {expected} side was expected, but what was given says it is {given}: swap `.source` and `.target`")]
     Swapped {
@@ -93,6 +100,8 @@ impl MigrationBuilder {
             breaker: BreakerPolicy::default(),
             salt: Arc::from("crossfade"),
             deadline: Duration::from_secs(1),
+            tally: Arc::default(),
+            guard: None,
             tasks: Vec::new(),
             #[cfg(feature = "postgres")]
             replicas: None,
@@ -186,6 +195,13 @@ impl<J> MigrationBuilder<J> {
         self
     }
 
+    /// Has the worker watch how PostgreSQL answers readers, and roll back by itself: see [`guard`](crate::guard). Off unless
+    /// asked for.
+    pub fn guard(mut self, policy: GuardPolicy) -> Self {
+        self.parts.guard = Some(policy);
+        self
+    }
+
     /// How long PostgreSQL may take to answer a reader before Meilisearch is asked instead (1 s).
     pub fn read_deadline(mut self, deadline: Duration) -> Self {
         self.parts.deadline = deadline;
@@ -222,7 +238,7 @@ impl Parts {
     fn beat(&mut self, writes: Option<DualWrites>) {
         #[cfg(feature = "postgres")]
         if let Some(replicas) = self.replicas.take() {
-            let heartbeat = Heartbeat { replicas, plan: self.plan.clone(), writes };
+            let heartbeat = Heartbeat { replicas, plan: self.plan.clone(), writes, tally: self.tally.clone() };
             self.tasks.push(Box::new(|stop| heartbeat.run(stop).boxed()));
         }
         #[cfg(not(feature = "postgres"))]
@@ -233,10 +249,15 @@ impl Parts {
         let source = expect(self.source, Side::Meili)?;
         let target = expect(self.target, Side::Pg)?;
         self.tasks.extend(target.upkeep());
+        if let Some(policy) = self.guard {
+            policy.check().map_err(BuildError::Guard)?;
+            let guard = GuardTask::new(policy, self.plan.clone(), self.tally.clone());
+            self.tasks.push(Box::new(|stop| guard.run(stop).boxed()));
+        }
         let (queue, shadow) = shadow::pair(self.shadow, source, target.clone(), self.settlement, self.sink);
         let breaker = Arc::new(Breaker::new(self.breaker));
-        let (plan, salt, deadline) = (self.plan, self.salt, self.deadline);
-        let migration = Migration { plan, target, queue, breaker, salt, deadline, writes };
+        let (plan, tally, salt, deadline) = (self.plan, self.tally, self.salt, self.deadline);
+        let migration = Migration { plan, target, queue, breaker, tally, salt, deadline, writes };
         Ok((migration, Worker { shadow, writes: worker, tasks: self.tasks }))
     }
 }

@@ -33,7 +33,10 @@ pub use self::{
     worker::{Stopped, Worker},
 };
 #[cfg(feature = "http")]
-use crate::http::codec::{HttpCodec, HttpWrites};
+use crate::http::{
+    admin::{self, AdminToken},
+    codec::{HttpCodec, HttpWrites},
+};
 use crate::{
     backend::SearchBackend,
     breaker::Breaker,
@@ -43,6 +46,7 @@ use crate::{
     plan::PlanHandle,
     route::{Route, RouteLayer},
     shadow::{Shadow, ShadowLayer, ShadowQueue},
+    tally::Tally,
 };
 
 /// Makes layers that share one plan, one breaker and one worker. Cloning is cheap.
@@ -54,6 +58,7 @@ pub struct Migration<W = ()> {
     target: Arc<dyn SearchBackend>,
     queue: ShadowQueue,
     breaker: Arc<Breaker>,
+    tally: Arc<Tally>,
     salt: Arc<str>,
     deadline: Duration,
     writes: W,
@@ -80,15 +85,31 @@ impl<W> Migration<W> {
         &self.plan
     }
 
+    /// What becomes of the reads that PostgreSQL is to answer, in this process.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Routes by which an operator sees how this process goes by its flags, and rolls it back: see
+    /// [`http::admin`](crate::http::admin). Mount them where readers do not come by.
+    #[cfg(feature = "http")]
+    pub fn admin(&self, token: AdminToken) -> admin::Router {
+        admin::router(token, self.plan.clone(), self.tally.clone())
+    }
+
     /// The layers for a read path that speaks what `codec` reads, for example [`Typed`](crate::codec::Typed) around a
     /// typed searcher.
     pub fn reads<C: Clone>(&self, codec: C) -> ReadsLayer<C> {
         ReadsLayer {
             decide: DecideLayer::new(self.plan.clone(), codec.clone())
                 .breaker(self.breaker.clone())
+                .tally(self.tally.clone())
                 .salt(self.salt.clone()),
             shadow: self.queue.layer(codec.clone(), "reads"),
-            route: RouteLayer::new(codec, self.target.clone()).breaker(self.breaker.clone()).deadline(self.deadline),
+            route: RouteLayer::new(codec, self.target.clone())
+                .breaker(self.breaker.clone())
+                .tally(self.tally.clone())
+                .deadline(self.deadline),
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Flag, FlagReading, FlagSource, FlagSourceError, Refusal};
+use super::{Flag, FlagReading, FlagSet, FlagSource, FlagSourceError, Mark, Refusal};
 
 /// A TOML file of flags. A file that is not there sets nothing; deleting it ends the overrides.
 ///
@@ -100,7 +100,7 @@ impl FlagSource for FlagFile {
         async move {
             let read = tokio::task::spawn_blocking(move || fs::read_to_string(path)).await;
             match read.map_err(|error| FlagSourceError::Unreachable(error.into()))? {
-                Ok(text) => Ok(FlagReading { texts: parse(&text)?, target_stale: false }),
+                Ok(text) => Ok(FlagReading { texts: parse(&text)?, ..FlagReading::default() }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FlagReading::default()),
                 Err(error) => Err(Refusal::malformed(format_args!("the flag file cannot be read: {error}")).into()),
             }
@@ -118,8 +118,15 @@ impl FlagSource for FlagFile {
         .boxed()
     }
 
-    fn mark_stale(&mut self) -> BoxFuture<'_, Result<(), FlagSourceError>> {
+    fn mark<'a>(&'a mut self, _mark: &'a Mark) -> BoxFuture<'a, Result<(), FlagSourceError>> {
         async { Err(FlagSourceError::Unreachable("a flag file is never written".into())) }.boxed()
+    }
+}
+
+impl FlagSet {
+    /// Reads what a flag file says. Anything in it that is no flag, or no value of one, refuses it as a whole.
+    pub fn from_toml(text: &str) -> Result<Self, Refusal> {
+        Self::parse(parse(text)?)
     }
 }
 

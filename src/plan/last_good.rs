@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FlagSet, Flags, Plan,
+    Cause, FlagSet, Flags, Plan,
     merge::{Decision, Inputs, Table},
 };
 
@@ -20,6 +20,10 @@ pub(super) struct LastGood {
     target_stale: bool,
     mode_from_file: bool,
     mark_pending: bool,
+    #[serde(default)]
+    latched: bool,
+    #[serde(default)]
+    latch_pending: Option<Cause>,
     table: Option<LastTable>,
 }
 
@@ -27,18 +31,23 @@ pub(super) struct LastGood {
 struct LastTable {
     flags: BTreeMap<String, String>,
     target_stale: bool,
+    #[serde(default)]
+    latched: bool,
 }
 
 impl LastGood {
-    pub(super) fn new(inputs: &Inputs, decision: &Decision) -> Self {
+    pub(super) fn new(inputs: &Inputs, decision: &Decision, latch: Option<Cause>) -> Self {
         Self {
             plan: texts(decision.plan.flags),
             target_stale: decision.plan.target_stale,
             mode_from_file: decision.mode_from_file,
             mark_pending: decision.mark_pending,
+            latched: decision.plan.latched,
+            latch_pending: latch,
             table: inputs.table.map(|table| LastTable {
                 flags: texts(table.set.over(Flags::default())),
                 target_stale: table.target_stale,
+                latched: table.latched,
             }),
         }
     }
@@ -52,24 +61,27 @@ impl LastGood {
         }
     }
 
-    /// What was in force, and what the table said. Text that this version does not understand counts as nothing.
-    pub(super) fn restore(&self) -> Option<(Decision, Option<Table>)> {
+    /// What was in force, what the table said, and the rollback it has not heard of. Text that this version does not understand counts as nothing.
+    pub(super) fn restore(&self) -> Option<(Decision, Option<Table>, Option<Cause>)> {
         let plan = Plan {
             flags: FlagSet::parse(&self.plan).ok()?.over(Flags::default()),
             target_stale: self.target_stale,
+            latched: self.latched,
             version: 0,
         };
         let table = self.table.as_ref().and_then(|table| {
-            Some(Table { set: FlagSet::parse(&table.flags).ok()?, target_stale: table.target_stale })
+            let set = FlagSet::parse(&table.flags).ok()?;
+            Some(Table { set, target_stale: table.target_stale, latched: table.latched })
         });
         super::rules::check(&plan).ok()?;
         let decision = Decision {
             plan,
             mode_from_file: self.mode_from_file,
             mark_pending: self.mark_pending,
+            latch_pending: self.latch_pending.is_some(),
             without_table: table.is_none(),
         };
-        Some((decision, table))
+        Some((decision, table, self.latch_pending.clone()))
     }
 
     /// Replaces the file in one step: a reader sees the old or the new one, whatever happens in between.

@@ -13,6 +13,8 @@ pub(super) struct Inputs {
     pub(super) file: FlagSet,
     /// The target is stale, and the table has not been told yet.
     pub(super) mark_pending: bool,
+    /// Reads were rolled back here, and the table has not been told yet.
+    pub(super) latch_pending: bool,
 }
 
 /// What the table says.
@@ -20,6 +22,7 @@ pub(super) struct Inputs {
 pub(super) struct Table {
     pub(super) set: FlagSet,
     pub(super) target_stale: bool,
+    pub(super) latched: bool,
 }
 
 /// The outcome of a decision, and the ground of the next one.
@@ -30,6 +33,8 @@ pub(super) struct Decision {
     pub(super) mode_from_file: bool,
     /// See [`Inputs::mark_pending`].
     pub(super) mark_pending: bool,
+    /// See [`Inputs::latch_pending`].
+    pub(super) latch_pending: bool,
     /// The table had not been read: the flags that no file sets were the defaults.
     pub(super) without_table: bool,
 }
@@ -50,9 +55,16 @@ impl Inputs {
         if missed {
             proposed.read_backend = ReadBackend::Meili;
         }
+        let latch_pending = self.latch_stays_pending();
+        let latched = latch_pending || self.is_latched(in_force);
+        if latch_pending || latched && !in_force.is_some_and(|decision| decision.plan.latched) {
+            // Like the brake: an override of the reads must not hold it up.
+            proposed.read_backend = ReadBackend::Meili;
+        }
         let old = Plan {
             flags: in_force.map_or(base, |decision| decision.plan.flags),
             target_stale: self.is_stale(in_force) || missed,
+            latched,
             version: 0,
         };
         let mode_from_file = self.file.write_mode.is_some();
@@ -75,7 +87,7 @@ impl Inputs {
         let mark_pending =
             self.has_table && !known_to_table && (self.mark_pending || braked || missed || self.brake_by_file(&old));
         plan.target_stale |= mark_pending;
-        Ok(Decision { plan, mode_from_file, mark_pending, without_table: self.table.is_none() })
+        Ok(Decision { plan, mode_from_file, mark_pending, latch_pending, without_table: self.table.is_none() })
     }
 
     fn is_stale(&self, in_force: Option<&Decision>) -> bool {
@@ -84,6 +96,20 @@ impl Inputs {
             None => in_force.is_some_and(|decision| decision.plan.target_stale),
         };
         known || self.mark_pending
+    }
+
+    fn is_latched(&self, in_force: Option<&Decision>) -> bool {
+        match self.table {
+            Some(table) => table.latched,
+            None => in_force.is_some_and(|decision| decision.plan.latched),
+        }
+    }
+
+    /// Whether the table is still to be told of a rollback. Once it wants `pg_only` there is nothing to roll back to:
+    /// what Meilisearch has missed by then no latch brings back.
+    fn latch_stays_pending(&self) -> bool {
+        let settled = |table: Table| table.latched || table.set.write_mode == Some(WriteMode::PgOnly);
+        self.has_table && self.latch_pending && !self.table.is_some_and(settled)
     }
 
     /// Whether the target has missed writes because the table could not be read: it wanted both sides written while
@@ -104,138 +130,4 @@ impl Inputs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{Phase, Rule};
-
-    fn set(texts: &[(&str, &str)]) -> FlagSet {
-        FlagSet::parse(texts.iter().copied()).unwrap()
-    }
-
-    fn table(texts: &[(&str, &str)]) -> Inputs {
-        Inputs { has_table: true, table: Some(Table { set: set(texts), target_stale: false }), ..Inputs::default() }
-    }
-
-    const PRIMARY: &[(&str, &str)] = &[("search_write_mode", "dual"), ("search_read_backend", "pg")];
-
-    #[test]
-    fn the_file_wins_flag_by_flag() {
-        let mut inputs = table(&[("search_write_mode", "dual"), ("shadow_sample_rate", "5")]);
-        assert_eq!(inputs.decide(None).unwrap().plan.phase(), Phase::Shadow);
-        inputs.file = set(&[("shadow_sample_rate", "0")]);
-        assert_eq!(inputs.decide(None).unwrap().plan.phase(), Phase::DualWrite);
-    }
-
-    #[test]
-    fn the_brake_by_file_takes_the_reads_and_marks_the_target_until_the_table_knows() {
-        let mut inputs = table(PRIMARY);
-        let before = inputs.decide(None).unwrap();
-        assert_eq!(before.plan.phase(), Phase::TargetPrimary);
-
-        inputs.file = set(&[("search_write_mode", "meili_only")]);
-        for in_force in [Some(&before), None] {
-            let braked = inputs.decide(in_force).unwrap();
-            assert_eq!(
-                (braked.plan.phase(), braked.plan.target_stale, braked.mark_pending),
-                (Phase::SourceOnly, true, true)
-            );
-        }
-        let braked = inputs.decide(Some(&before)).unwrap();
-
-        // The file goes before the table was told: reads may not return to PostgreSQL.
-        inputs.mark_pending = true;
-        inputs.file = FlagSet::default();
-        assert_eq!(inputs.decide(Some(&braked)).unwrap_err().rule(), Rule::TargetStale);
-
-        // The table was told, and has taken the reads back.
-        inputs.mark_pending = false;
-        inputs.table = Some(Table { set: set(&[("search_write_mode", "dual")]), target_stale: true });
-        let after = inputs.decide(Some(&braked)).unwrap();
-        assert_eq!((after.plan.phase(), after.plan.target_stale, after.mark_pending), (Phase::DualWrite, true, false));
-    }
-
-    #[test]
-    fn steps_of_the_table_are_not_judged_twice_but_those_of_the_file_are() {
-        let pg_only = &[("search_write_mode", "pg_only"), ("search_read_backend", "pg")];
-        let start = table(&[]).decide(None).unwrap();
-        assert_eq!(table(pg_only).decide(Some(&start)).unwrap().plan.phase(), Phase::TargetOnly);
-
-        let mut inputs = table(&[]);
-        inputs.file = set(pg_only);
-        assert_eq!(inputs.decide(Some(&start)).unwrap_err().rule(), Rule::OneStep);
-        assert_eq!(inputs.decide(None).unwrap_err().rule(), Rule::OneStep);
-
-        // Nor does the end of an override jump back over a step.
-        let overridden = Decision {
-            plan: Plan::new(set(pg_only).over(Flags::default())),
-            mode_from_file: true,
-            ..Decision::default()
-        };
-        assert_eq!(table(&[]).decide(Some(&overridden)).unwrap_err().rule(), Rule::OneStep);
-    }
-
-    #[test]
-    fn the_end_of_an_override_that_wrote_both_sides_marks_the_target_until_the_table_knows() {
-        let mut inputs = table(&[]);
-        inputs.file = set(&[("search_write_mode", "dual")]);
-        let dual = inputs.decide(None).unwrap();
-        inputs.file = FlagSet::default();
-        let mut braked = inputs.decide(Some(&dual)).unwrap();
-        // The next poll says once more that the table has no mark.
-        for _ in 0..2 {
-            assert_eq!(
-                (braked.plan.phase(), braked.plan.target_stale, braked.mark_pending),
-                (Phase::SourceOnly, true, true)
-            );
-            inputs.mark_pending = braked.mark_pending;
-            braked = inputs.decide(Some(&braked)).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_brake_in_the_table_that_has_been_cleared_already_is_not_marked_again() {
-        let dual = table(&[("search_write_mode", "dual")]).decide(None).unwrap();
-        let cleared = table(&[]).decide(Some(&dual)).unwrap();
-        assert_eq!((cleared.plan.target_stale, cleared.mark_pending), (false, false));
-    }
-
-    #[test]
-    fn what_was_missed_while_the_table_was_away_marks_the_target() {
-        let away = Inputs { has_table: true, ..Inputs::default() };
-        let defaults = away.decide(None).unwrap();
-        assert_eq!(defaults.plan.phase(), Phase::SourceOnly);
-
-        let back = table(PRIMARY).decide(Some(&defaults)).unwrap();
-        assert_eq!((back.plan.phase(), back.plan.target_stale, back.mark_pending), (Phase::DualWrite, true, true));
-
-        // Nothing was missed where the table wants nothing else, or knows.
-        assert!(!table(&[]).decide(Some(&defaults)).unwrap().mark_pending);
-        let mut knows = table(&[("search_write_mode", "dual")]);
-        knows.table = knows.table.map(|table| Table { target_stale: true, ..table });
-        assert!(!knows.decide(Some(&defaults)).unwrap().mark_pending);
-        // Nor where the file kept both sides written.
-        let by_file = Inputs { file: set(PRIMARY), ..away }.decide(None).unwrap();
-        assert_eq!(table(PRIMARY).decide(Some(&by_file)).unwrap().plan.phase(), Phase::TargetPrimary);
-    }
-
-    #[test]
-    fn an_override_of_the_reads_does_not_hold_up_the_brake_in_the_table() {
-        let mut inputs = table(PRIMARY);
-        inputs.file = set(&[("search_read_backend", "pg")]);
-        let primary = inputs.decide(None).unwrap();
-        inputs.table = Some(Table { set: set(&[("search_write_mode", "meili_only")]), target_stale: true });
-        assert_eq!(inputs.decide(Some(&primary)).unwrap().plan.phase(), Phase::SourceOnly);
-    }
-
-    #[test]
-    fn a_file_alone_goes_through_a_migration() {
-        let mut inputs = Inputs { file: set(PRIMARY), ..Inputs::default() };
-        let primary = inputs.decide(None).unwrap();
-        assert_eq!(primary.plan.phase(), Phase::TargetPrimary);
-        inputs.file = FlagSet::default();
-        let braked = inputs.decide(Some(&primary)).unwrap();
-        assert_eq!((braked.plan.phase(), braked.plan.target_stale), (Phase::SourceOnly, true));
-        inputs.file = set(PRIMARY);
-        assert_eq!(inputs.decide(Some(&braked)).unwrap_err().rule(), Rule::TargetStale);
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ pub use handle::PlanHandle;
 pub use percent::{Percent, PercentError};
 pub use phase::Phase;
 pub use rules::{Refusal, Rule};
-pub use source::{FlagReading, FlagSource, FlagSourceError};
+pub use source::{Cause, FlagReading, FlagSource, FlagSourceError, Mark};
 pub use watch::{Flagging, PlanWatcher};
 
 use crate::error::Side;
@@ -35,6 +35,8 @@ pub struct Plan {
     pub flags: Flags,
     /// Set by the emergency brake (`dual -> meili_only`): PostgreSQL has missed writes.
     pub target_stale: bool,
+    /// Set by a rollback: reads stay on Meilisearch until a person clears it.
+    pub latched: bool,
     /// Counts the plans of one [`PlanHandle`], from 0.
     pub version: u64,
 }
@@ -42,7 +44,7 @@ pub struct Plan {
 impl Plan {
     /// A plan of these flags, as the first of its handle.
     pub fn new(flags: Flags) -> Self {
-        Self { flags, target_stale: false, version: 0 }
+        Self { flags, ..Self::default() }
     }
 
     /// Where the migration stands.

@@ -11,9 +11,10 @@
 //! | `meili_reads_need_meili_writes` | `search_read_backend=meili` under `pg_only` |
 //! | `pg_only_needs_all_readers` | `pg_only` while some readers are still answered by Meilisearch |
 //! | `target_stale` | `search_read_backend=pg` after the emergency brake, until the mark is cleared |
+//! | `latched` | `search_read_backend=pg` after a rollback, until a person has cleared its latch |
 //!
 //! The emergency brake, `dual -> meili_only`, is always allowed: it sends reads to Meilisearch in the same step,
-//! whatever the proposal says of them, and marks the target stale.
+//! whatever the proposal says of them, and marks the target stale. So is a [rollback](latch), except under `pg_only`.
 
 use std::fmt;
 
@@ -38,6 +39,8 @@ pub enum Rule {
     PgOnlyNeedsAllReaders,
     /// The target has missed writes.
     TargetStale,
+    /// Reads were rolled back, and nobody has said that they may go forward again.
+    Latched,
 }
 
 /// A proposal that is not put in force: the rule, and what to do about it.
@@ -71,6 +74,15 @@ pub fn change(old: &Plan, proposed: Flags) -> Result<Plan, Refusal> {
     Ok(plan)
 }
 
+/// The plan that a rollback of the reads leads to: Meilisearch answers, and the latch keeps it so until it is cleared.
+/// Refused only under `pg_only`, where Meilisearch is no longer written.
+pub fn latch(old: &Plan) -> Result<Plan, Refusal> {
+    let flags = Flags { read_backend: ReadBackend::Meili, ..old.flags };
+    let plan = Plan { flags, latched: true, ..*old };
+    check(&plan)?;
+    Ok(plan)
+}
+
 /// Whether a step is the emergency brake.
 pub fn is_brake(from: WriteMode, to: WriteMode) -> bool {
     (from, to) == (WriteMode::Dual, WriteMode::MeiliOnly)
@@ -84,6 +96,7 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
         (WriteMode::PgOnly, ReadBackend::Meili) => Rule::MeiliReadsNeedMeiliWrites,
         (WriteMode::PgOnly, ReadBackend::Pg) if read_pg_percent != Percent::HUNDRED => Rule::PgOnlyNeedsAllReaders,
         (_, ReadBackend::Pg) if plan.target_stale => Rule::TargetStale,
+        (_, ReadBackend::Pg) if plan.latched => Rule::Latched,
         _ => return Ok(()),
     };
     Err(Refusal { rule, message: rule.advice().to_owned() })
@@ -91,7 +104,7 @@ pub fn check(plan: &Plan) -> Result<(), Refusal> {
 
 impl Rule {
     #[cfg(feature = "postgres")]
-    const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::UnknownFlag,
         Self::BadValue,
         Self::Malformed,
@@ -100,6 +113,7 @@ impl Rule {
         Self::MeiliReadsNeedMeiliWrites,
         Self::PgOnlyNeedsAllReaders,
         Self::TargetStale,
+        Self::Latched,
     ];
 
     /// The name of labels and messages.
@@ -113,6 +127,7 @@ impl Rule {
             Self::MeiliReadsNeedMeiliWrites => "meili_reads_need_meili_writes",
             Self::PgOnlyNeedsAllReaders => "pg_only_needs_all_readers",
             Self::TargetStale => "target_stale",
+            Self::Latched => "latched",
         }
     }
 
@@ -134,6 +149,10 @@ impl Rule {
             Self::TargetStale => {
                 "search_read_backend=pg is refused while the target is stale: it has missed writes since dual -> \
                  meili_only; run a backfill or a drift repair, then `crossfade flags clear-stale`"
+            }
+            Self::Latched => {
+                "search_read_backend=pg is refused while a rollback is latched; see why reads went back with `crossfade \
+                 rollback status`, and when that is mended, `crossfade rollback clear --why ...`"
             }
             Self::UnknownFlag | Self::BadValue | Self::Malformed | Self::OneStep => "",
         }
@@ -198,15 +217,15 @@ mod tests {
         (!reads_pg || write_mode != WriteMode::MeiliOnly)
             && (reads_pg || write_mode != WriteMode::PgOnly)
             && (write_mode != WriteMode::PgOnly || read_pg_percent == Percent::HUNDRED)
-            && !(plan.target_stale && reads_pg)
+            && !((plan.target_stale || plan.latched) && reads_pg)
     }
 
     proptest! {
         /// A walk over any proposals from the start: only sound plans are ever in force, the mark appears with the
-        /// brake and never goes away by a flag.
+        /// brake, and neither it nor the latch goes away by a flag.
         #[test]
-        fn every_accepted_plan_keeps_every_rule(proposals in prop::collection::vec(flags(), 1..40)) {
-            let mut plan = Plan::default();
+        fn every_accepted_plan_keeps_every_rule(latched: bool, proposals in prop::collection::vec(flags(), 1..40)) {
+            let mut plan = Plan { latched, ..Plan::default() };
             for proposed in proposals {
                 let old = plan;
                 if let Ok(next) = change(&old, proposed) {
@@ -216,24 +235,33 @@ mod tests {
                 prop_assert!(is_sound(&plan), "{plan:?}");
                 prop_assert!((from - to).abs() <= 1, "{old:?} to {plan:?}");
                 prop_assert_eq!(plan.target_stale, old.target_stale || (from, to) == (1, 0));
+                prop_assert_eq!(plan.latched, old.latched);
             }
         }
 
         #[test]
-        fn the_brake_always_works(mut old in flags(), proposed in flags(), stale: bool) {
+        fn the_brake_always_works(mut old in flags(), proposed in flags(), target_stale: bool, latched: bool) {
             old.write_mode = WriteMode::Dual;
-            let old = Plan { flags: old, target_stale: stale, version: 7 };
+            let old = Plan { flags: old, target_stale, latched, version: 7 };
             let proposed = Flags { write_mode: WriteMode::MeiliOnly, ..proposed };
             let plan = change(&old, proposed).unwrap();
             prop_assert_eq!((plan.flags.read_backend, plan.target_stale), (ReadBackend::Meili, true));
         }
 
         #[test]
-        fn the_rollback_of_reads_always_works_while_meili_is_current(old in flags(), stale: bool) {
-            let old = Plan { flags: old, target_stale: stale, version: 0 };
-            prop_assume!(is_sound(&old) && old.meili_is_current());
+        fn the_rollback_of_reads_always_works_while_meili_is_current(old in flags(), target_stale: bool, latched: bool) {
+            let old = Plan { flags: old, target_stale, latched, version: 0 };
+            prop_assume!(is_sound(&old));
+            if !old.meili_is_current() {
+                prop_assert_eq!(latch(&old).unwrap_err().rule(), Rule::MeiliReadsNeedMeiliWrites);
+                return Ok(());
+            }
             let proposed = Flags { read_backend: ReadBackend::Meili, ..old.flags };
             prop_assert_eq!(change(&old, proposed).unwrap().answers_all(), Some(crate::error::Side::Meili));
+            let rolled_back = latch(&old).unwrap();
+            prop_assert_eq!((rolled_back.flags, rolled_back.latched), (proposed, true));
+            let forward = change(&rolled_back, Flags { read_backend: ReadBackend::Pg, ..proposed });
+            prop_assert!(forward.is_err(), "{forward:?}");
         }
     }
 
@@ -248,13 +276,15 @@ mod tests {
             for (read_pg_percent, target_stale) in [(5, false), (5, true), (100, false), (100, true)] {
                 let read_pg_percent = Percent::whole(read_pg_percent);
                 let flags = Flags { write_mode, read_backend, read_pg_percent, ..Flags::default() };
-                plans.push(Plan { flags, target_stale, version: 0 });
+                for latched in [false, true] {
+                    plans.push(Plan { flags, target_stale, latched, version: 0 });
+                }
             }
         }
         plans.retain(is_sound);
         for (old, next) in plans.iter().flat_map(|old| plans.iter().map(move |next| (old, next))) {
             let is_single = (old.flags.write_mode as i8 - next.flags.write_mode as i8).abs() <= 1;
-            if is_single && old.target_stale == next.target_stale {
+            if is_single && (old.target_stale, old.latched) == (next.target_stale, next.latched) {
                 assert!(change(old, next.flags).is_ok(), "{old:?} to {next:?}");
             }
         }

@@ -1,8 +1,9 @@
 //! Where flags come from.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 use crate::error::BoxError;
@@ -19,8 +20,26 @@ pub trait FlagSource: Send {
     /// Dropping the future loses no change.
     fn changed(&mut self) -> BoxFuture<'_, ()>;
 
-    /// Keeps the stale mark for every replica: someone pulled the emergency brake by the file.
-    fn mark_stale(&mut self) -> BoxFuture<'_, Result<(), FlagSourceError>>;
+    /// Keeps a mark for every replica. Marking twice is no error.
+    fn mark<'a>(&'a mut self, mark: &'a Mark) -> BoxFuture<'a, Result<(), FlagSourceError>>;
+}
+
+/// What one process has found out or done, and all are to go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// PostgreSQL has missed writes: someone pulled the emergency brake by the file, or the table was away.
+    TargetStale,
+    /// Reads were rolled back, and stay so.
+    Latched(Cause),
+}
+
+/// Who did something, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Who.
+    pub by: Arc<str>,
+    /// Why.
+    pub why: Arc<str>,
 }
 
 /// What a source holds: names and texts, not yet judged.
@@ -30,6 +49,10 @@ pub struct FlagReading {
     pub texts: BTreeMap<String, String>,
     /// Whether the source holds the stale mark.
     pub target_stale: bool,
+    /// Whether the source holds the latch of a rollback.
+    pub latched: bool,
+    /// Counts the changes of the source, if it does; 0 otherwise.
+    pub revision: i64,
 }
 
 /// Why a source gave no flags.

@@ -1,11 +1,12 @@
 //! What is in force, and how news of a source change it.
 
-use std::{mem, path::PathBuf};
+use std::path::PathBuf;
 
 use tokio::sync::watch;
 
 use super::{
-    FlagReading, FlagSet, FlagSourceError, Flags, Plan, PlanHandle, Refusal,
+    Cause, FlagReading, FlagSet, FlagSourceError, Flags, Mark, PlanHandle, Refusal,
+    handle::tell,
     last_good::LastGood,
     merge::{Decision, Inputs, Table},
 };
@@ -15,10 +16,12 @@ pub(super) type Reading = Result<FlagReading, FlagSourceError>;
 
 /// News from a source.
 pub(super) enum News {
-    /// What the table said, and whether it was told to keep the stale mark just before.
-    Table { said: Result<FlagReading, Refusal>, marked: bool },
-    /// The table may not keep the stale mark now.
+    /// What the table said, and which marks it was told to keep just before.
+    Table { said: Result<FlagReading, Refusal>, marked: Vec<Mark> },
+    /// The table may not keep a mark now.
     NotMarked(Refusal),
+    /// Reads were rolled back in this process.
+    RolledBack,
     /// What the file said.
     File(Result<FlagReading, Refusal>),
 }
@@ -28,13 +31,17 @@ pub(super) struct State {
     handle: PlanHandle,
     inputs: Inputs,
     in_force: Option<Decision>,
+    /// Who rolled back here, while the table has not heard of it.
+    rolled_back: Option<Cause>,
     refused: Refused,
     last_good: Option<PathBuf>,
     saved: Option<LastGood>,
+    /// The revision of the table that the plan was made from.
+    revision: i64,
     /// Why the last attempt to keep it failed, so that each distinct reason is told once.
     not_saved: Option<String>,
-    /// Tells the one who drives the table that it is to keep the stale mark.
-    mark_wanted: watch::Sender<bool>,
+    /// Tells the one who drives the table what it is to keep.
+    marks_wanted: watch::Sender<Vec<Mark>>,
 }
 
 /// The refusal that each step was last met with, so that each distinct one is told once.
@@ -50,16 +57,18 @@ impl State {
     /// No plan yet but the defaults.
     pub(super) fn new(has_table: bool, last_good: Option<PathBuf>) -> Self {
         let handle = PlanHandle::fixed(Flags::default());
-        tell(&handle.load(), true);
+        tell(None, &handle.load());
         Self {
             handle,
             inputs: Inputs { has_table, ..Inputs::default() },
             in_force: None,
+            rolled_back: None,
             refused: Refused::default(),
             last_good,
             saved: None,
+            revision: 0,
             not_saved: None,
-            mark_wanted: watch::Sender::new(false),
+            marks_wanted: watch::Sender::default(),
         }
     }
 
@@ -67,16 +76,16 @@ impl State {
         self.handle.clone()
     }
 
-    pub(super) fn mark_wanted(&self) -> watch::Receiver<bool> {
-        self.mark_wanted.subscribe()
+    pub(super) fn marks_wanted(&self) -> watch::Receiver<Vec<Mark>> {
+        self.marks_wanted.subscribe()
     }
 
     /// The first plan: from the sources as far as they can be read, and what an earlier process left.
     pub(super) fn begin(&mut self, table: Option<Reading>, file: Option<Reading>) {
         self.restore();
         match table {
-            Some(Ok(reading)) => self.take_table(Ok(reading), false),
-            Some(Err(FlagSourceError::Refused(refusal))) => self.take_table(Err(refusal), false),
+            Some(Ok(reading)) => self.take_table(Ok(reading), &[]),
+            Some(Err(FlagSourceError::Refused(refusal))) => self.take_table(Err(refusal), &[]),
             Some(Err(FlagSourceError::Unreachable(error))) => self.start_without_table(&*error),
             None => {}
         }
@@ -95,26 +104,35 @@ impl State {
 
     pub(super) async fn take(&mut self, news: News) {
         match news {
-            News::Table { said, marked } => self.take_table(said, marked),
+            News::Table { said, marked } => self.take_table(said, &marked),
             News::NotMarked(refusal) => {
-                let _: Option<()> = told_once(&mut self.refused.mark, Err(refusal), "the stale mark in the table");
+                let _: Option<()> = told_once(&mut self.refused.mark, Err(refusal), "a mark in the table");
             }
+            News::RolledBack => {}
             News::File(said) => self.take_file(said),
         }
         self.settle();
         self.save().await;
     }
 
-    fn take_table(&mut self, reading: Result<FlagReading, Refusal>, marked: bool) {
-        // The mark and its reading come together, so that there is no moment without it.
-        if marked {
-            self.inputs.mark_pending = false;
+    fn take_table(&mut self, reading: Result<FlagReading, Refusal>, marked: &[Mark]) {
+        // A mark and its reading come together, so that there is no moment without it.
+        for mark in marked {
             self.refused.mark = None;
+            match mark {
+                Mark::TargetStale => self.inputs.mark_pending = false,
+                // Another one may have come in between.
+                Mark::Latched(cause) if self.rolled_back.as_ref() == Some(cause) => self.inputs.latch_pending = false,
+                Mark::Latched(_) => {}
+            }
         }
-        let parsed = reading
-            .and_then(|reading| Ok(Table { set: FlagSet::parse(&reading.texts)?, target_stale: reading.target_stale }));
+        let revision = reading.as_ref().map_or(0, |reading| reading.revision);
+        let parsed = reading.and_then(|FlagReading { texts, target_stale, latched, .. }| {
+            Ok(Table { set: FlagSet::parse(&texts)?, target_stale, latched })
+        });
         if let Some(table) = told_once(&mut self.refused.table, parsed, "the flag table") {
             self.inputs.table = Some(table);
+            self.revision = revision;
         }
     }
 
@@ -127,27 +145,40 @@ impl State {
 
     /// Decides on the plan, and puts it in force.
     fn settle(&mut self) {
+        let handle = self.handle.clone();
+        // Nobody rolls back between the decision and its being in force: what is decided knows of every rollback.
+        let mut changing = handle.changing();
+        if let Some(cause) = changing.rolled_back.take() {
+            self.rolled_back = Some(cause);
+            self.inputs.latch_pending = self.inputs.has_table;
+        }
         // The plan is taken from the handle: without a table, `PlanHandle::clear_stale` is how the mark goes.
-        let in_force = self.in_force.map(|decision| Decision { plan: self.handle.load(), ..decision });
-        let decided = self.inputs.decide(in_force.as_ref());
-        let Some(decision) = told_once(&mut self.refused.merge, decided, "the flags together") else { return };
-        self.inputs.mark_pending = decision.mark_pending;
-        self.mark_wanted
-            .send_if_modified(|wanted| mem::replace(wanted, decision.mark_pending) != decision.mark_pending);
-        self.put_in_force(decision);
+        let latch_pending = self.inputs.latch_pending;
+        self.in_force = self.in_force.map(|decision| Decision { plan: handle.load(), latch_pending, ..decision });
+        let decided = self.inputs.decide(self.in_force.as_ref());
+        if let Some(decision) = told_once(&mut self.refused.merge, decided, "the flags together") {
+            self.inputs.mark_pending = decision.mark_pending;
+            self.inputs.latch_pending = decision.latch_pending;
+            self.in_force = Some(decision);
+            changing.put(decision.plan);
+        }
+        if !self.inputs.latch_pending {
+            self.rolled_back = None;
+        }
+        // Last: who sees a revision goes by it.
+        handle.seen(self.revision);
+        self.want_marks();
     }
 
-    fn put_in_force(&mut self, decision: Decision) {
-        self.in_force = Some(decision);
-        let before = self.handle.load();
-        if (before.flags, before.target_stale) == (decision.plan.flags, decision.plan.target_stale) {
-            return;
-        }
-        let now = self.handle.put(decision.plan);
-        tell(&before, false);
-        tell(&now, true);
-        let (from, to) = (before.phase(), now.phase());
-        tracing::info!(%from, %to, flags = ?now.flags, target_stale = now.target_stale, "a new plan is in force");
+    /// Has the table told what it does not know yet.
+    fn want_marks(&self) {
+        let stale = self.inputs.mark_pending.then_some(Mark::TargetStale);
+        let marks = stale.into_iter().chain(self.rolled_back.clone().map(Mark::Latched)).collect();
+        self.marks_wanted.send_if_modified(|wanted| {
+            let modified = *wanted != marks;
+            *wanted = marks;
+            modified
+        });
     }
 
     fn start_without_table(&self, error: &(dyn std::error::Error + Send + Sync)) {
@@ -165,10 +196,13 @@ impl State {
         let Some(path) = &self.last_good else { return };
         match LastGood::load(path) {
             Ok(Some(kept)) => match kept.restore() {
-                Some((decision, table)) => {
+                Some((decision, table, rolled_back)) => {
                     self.inputs.table = table;
                     self.inputs.mark_pending = decision.mark_pending;
-                    self.put_in_force(decision);
+                    self.inputs.latch_pending = decision.latch_pending && self.inputs.has_table;
+                    self.rolled_back = rolled_back;
+                    self.in_force = Some(decision);
+                    self.handle.changing().put(decision.plan);
                     self.saved = Some(kept);
                 }
                 None => tracing::warn!(path = %path.display(), "the last good plan on disk is not understood"),
@@ -181,7 +215,7 @@ impl State {
     /// Keeps the plan in force for the next process, if it is not what is kept already.
     pub(super) async fn save(&mut self) {
         let (Some(path), Some(decision)) = (&self.last_good, &self.in_force) else { return };
-        let kept = LastGood::new(&self.inputs, decision);
+        let kept = LastGood::new(&self.inputs, decision, self.rolled_back.clone());
         if self.saved.as_ref() == Some(&kept) {
             return;
         }
@@ -219,121 +253,5 @@ fn told_once<T>(last: &mut Option<Refusal>, outcome: Result<T, Refusal>, of: &'s
     }
 }
 
-/// Shows in the metrics whether a plan is in force.
-fn tell(plan: &Plan, in_force: bool) {
-    let (mode, backend) = (plan.flags.write_mode.as_str(), plan.flags.read_backend.as_str());
-    telemetry::plan_info(plan.phase().as_str(), mode, backend, in_force);
-}
-
 #[cfg(test)]
-mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
-    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-
-    use super::*;
-    use crate::plan::Phase;
-
-    fn reading(texts: &[(&str, &str)], target_stale: bool) -> FlagReading {
-        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        FlagReading { texts, target_stale }
-    }
-
-    #[test]
-    fn a_refusal_is_counted_once_until_something_else_was_said() {
-        let recorder = DebuggingRecorder::new();
-        let snapshotter = recorder.snapshotter();
-        let rejected = || {
-            let values = snapshotter.snapshot().into_vec().into_iter();
-            let counts = values.filter(|(key, ..)| key.key().name() == telemetry::PLAN_REJECTED);
-            counts.map(|(_, _, _, value)| if let DebugValue::Counter(count) = value { count } else { 0 }).sum::<u64>()
-        };
-        metrics::with_local_recorder(&recorder, || {
-            let mut state = State::new(false, None);
-            let bad = || Ok(reading(&[("shadow_sample_rate", "101")], false));
-            let mut counts = Vec::new();
-            for said in
-                [bad(), bad(), bad(), Ok(reading(&[("nonsense", "1")], false)), bad(), Ok(reading(&[], false)), bad()]
-            {
-                state.take_file(said);
-                counts.push(rejected());
-            }
-            assert_eq!(counts, [1, 0, 0, 1, 1, 0, 1]);
-        });
-    }
-
-    #[tokio::test]
-    async fn a_plan_that_cannot_be_kept_is_told_once_a_reason() {
-        let directory = tempfile::TempDir::new().unwrap();
-        let missing = directory.path().join("missing");
-        let mut state = State::new(false, Some(missing.join("last_good.json")));
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let subscriber = tracing_subscriber::fmt().with_writer(Lines(said.clone())).finish();
-        let _logged = tracing::subscriber::set_default(subscriber);
-        let warnings = || {
-            let text = String::from_utf8(said.lock().unwrap().clone()).unwrap();
-            text.lines().filter(|line| line.contains("cannot be kept")).count()
-        };
-        let rate =
-            |rate: &str| News::File(Ok(reading(&[("search_write_mode", "dual"), ("shadow_sample_rate", rate)], false)));
-        for n in ["1", "2", "2", "3"] {
-            state.take(rate(n)).await;
-        }
-        assert_eq!(warnings(), 1);
-        std::fs::create_dir(&missing).unwrap();
-        state.take(rate("3")).await;
-        std::fs::remove_dir_all(&missing).unwrap();
-        state.take(rate("4")).await;
-        assert_eq!(warnings(), 2);
-    }
-
-    /// Where log lines go.
-    #[derive(Clone)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl tracing_subscriber::fmt::MakeWriter<'_> for Lines {
-        type Writer = Self;
-
-        fn make_writer(&self) -> Self {
-            self.clone()
-        }
-    }
-
-    #[test]
-    fn the_mark_is_held_until_the_table_keeps_it() {
-        let primary = [("search_write_mode", "dual"), ("search_read_backend", "pg")];
-        let mut state = State::new(true, None);
-        state.begin(
-            Some(Ok(reading(&primary, false))),
-            Some(Ok(reading(&[("search_write_mode", "meili_only")], false))),
-        );
-        let wanted = state.mark_wanted();
-        assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::SourceOnly, true));
-        assert!(*wanted.borrow());
-
-        // The override ends, and the table answers without having been told.
-        state.take_file(Ok(reading(&[], false)));
-        state.take_table(Ok(reading(&primary, false)), false);
-        state.settle();
-        assert_eq!((state.handle.load().phase(), *wanted.borrow()), (Phase::SourceOnly, true));
-
-        state.take_table(Ok(reading(&[("search_write_mode", "dual")], true)), true);
-        state.settle();
-        assert_eq!((state.handle.load().phase(), state.handle.load().target_stale), (Phase::DualWrite, true));
-        assert!(!*wanted.borrow());
-    }
-}
+mod tests;

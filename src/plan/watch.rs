@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FlagFile, FlagReading, FlagSource, FlagSourceError, PlanHandle, Refusal,
+    FlagFile, FlagReading, FlagSource, FlagSourceError, Mark, PlanHandle, Refusal,
     state::{News, Reading, State},
 };
 use crate::{opaque::opaque_debug, telemetry};
@@ -74,12 +74,12 @@ impl PlanWatcher {
     pub async fn run(self, stop: CancellationToken) {
         let Self { mut sources, mut state } = self;
         let (news, mut inbox) = mpsc::channel(4);
-        let mark_wanted = state.mark_wanted();
+        let marks_wanted = state.marks_wanted();
         let follow = async move {
             // Side by side, so that a table that hangs does not hold up a rollback by file.
             let sources = async {
                 tokio::join!(
-                    follow_table(sources.table.as_deref_mut(), mark_wanted, news.clone()),
+                    follow_table(sources.table.as_deref_mut(), marks_wanted, news.clone()),
                     follow_file(sources.file.as_deref_mut(), news.clone()),
                 )
             };
@@ -90,8 +90,18 @@ impl PlanWatcher {
         };
         // Ends when the sources have: what they told is published and kept before that.
         let publish = async {
-            while let Some(news) = inbox.recv().await {
-                state.take(news).await;
+            let handle = state.handle();
+            loop {
+                let news = tokio::select! {
+                    news = inbox.recv() => news,
+                    () = handle.rolled_back() => Some(News::RolledBack),
+                };
+                let ended = news.is_none();
+                // At the end once more: a rollback of the last moment is kept too.
+                state.take(news.unwrap_or(News::RolledBack)).await;
+                if ended {
+                    return;
+                }
             }
         };
         tokio::join!(follow, publish);
@@ -107,26 +117,27 @@ async fn read(source: &mut Option<Box<dyn FlagSource>>) -> Option<Reading> {
 
 async fn follow_table(
     source: Option<&mut (dyn FlagSource + 'static)>,
-    mut mark_wanted: watch::Receiver<bool>,
+    mut marks_wanted: watch::Receiver<Vec<Mark>>,
     news: mpsc::Sender<News>,
 ) {
     let Some(source) = source else { return };
     let mut last_read = Instant::now();
     loop {
-        let wanted = *mark_wanted.borrow_and_update();
-        let marked = match if wanted { source.mark_stale().await.map(|()| true) } else { Ok(false) } {
-            Ok(marked) => marked,
-            Err(FlagSourceError::Refused(refusal)) => {
-                if news.send(News::NotMarked(refusal)).await.is_err() {
-                    return;
+        let wanted = marks_wanted.borrow_and_update().clone();
+        let mut marked = Vec::new();
+        for mark in wanted {
+            match source.mark(&mark).await {
+                Ok(()) => marked.push(mark),
+                Err(FlagSourceError::Refused(refusal)) => {
+                    if news.send(News::NotMarked(refusal)).await.is_err() {
+                        return;
+                    }
                 }
-                false
+                Err(FlagSourceError::Unreachable(error)) => {
+                    tracing::debug!(%error, ?mark, "the table cannot be told what it is to keep");
+                }
             }
-            Err(FlagSourceError::Unreachable(error)) => {
-                tracing::debug!(%error, "the table cannot be told that the target is stale");
-                false
-            }
-        };
+        }
         match answered(source.read().await) {
             Some(said) => {
                 last_read = Instant::now();
@@ -139,7 +150,7 @@ async fn follow_table(
         }
         tokio::select! {
             () = source.changed() => {}
-            _ = mark_wanted.changed() => {}
+            _ = marks_wanted.changed() => {}
         }
     }
 }

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower::Layer;
 
 use super::{Route, target::Target};
-use crate::{backend::SearchBackend, breaker::Breaker};
+use crate::{backend::SearchBackend, breaker::Breaker, tally::Tally};
 
 /// Applies [`Route`] to the service that asks Meilisearch.
 #[derive(Clone)]
@@ -14,7 +14,8 @@ pub struct RouteLayer<C> {
 impl<C> RouteLayer<C> {
     /// Reads for PostgreSQL are asked of `target`, within one second unless [`deadline`](Self::deadline) says otherwise.
     pub fn new(codec: C, target: Arc<dyn SearchBackend>) -> Self {
-        Self { target: Target { codec, backend: target, breaker: Arc::default(), deadline: Duration::from_secs(1) } }
+        let (breaker, tally) = (Arc::default(), Arc::default());
+        Self { target: Target { codec, backend: target, breaker, tally, deadline: Duration::from_secs(1) } }
     }
 
     /// How long PostgreSQL may take before Meilisearch is asked instead.
@@ -26,6 +27,13 @@ impl<C> RouteLayer<C> {
     /// Where successes and failures are reported; to be shared with [`DecideLayer`](crate::decide::DecideLayer).
     pub fn breaker(mut self, breaker: Arc<Breaker>) -> Self {
         self.target.breaker = breaker;
+        self
+    }
+
+    /// Where it is counted how reads fare that PostgreSQL is asked; to be shared with
+    /// [`DecideLayer`](crate::decide::DecideLayer).
+    pub fn tally(mut self, tally: Arc<Tally>) -> Self {
+        self.target.tally = tally;
         self
     }
 }

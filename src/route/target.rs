@@ -12,8 +12,9 @@ use crate::{
     backend::{SearchBackend, ask},
     breaker::Breaker,
     codec::{Codec, CodecError},
-    error::{BackendError, BackendErrorKind, Side},
+    error::{BackendError, BackendErrorKind, BackendErrorKind as Kind, Side},
     search::SearchQuery,
+    tally::Tally,
 };
 
 /// What it takes to ask PostgreSQL.
@@ -22,6 +23,7 @@ pub(super) struct Target<C> {
     pub(super) codec: C,
     pub(super) backend: Arc<dyn SearchBackend>,
     pub(super) breaker: Arc<Breaker>,
+    pub(super) tally: Arc<Tally>,
     pub(super) deadline: Duration,
 }
 
@@ -52,15 +54,34 @@ impl<C> Target<C> {
         C: Codec<Req, Res>,
     {
         // The breaker may have let this request through as its probe: it is told in every case.
-        let query = query.inspect_err(|_| self.breaker.released(Instant::now()))?;
+        let query = query.inspect_err(|failure| {
+            self.breaker.released(Instant::now());
+            if !matches!(failure, Failure::Unread(CodecError::NotOurs)) {
+                self.tally.unfit();
+            }
+        })?;
         let started = Instant::now();
+        let asking = self.tally.asking();
         match ask(&*self.backend, &query, self.deadline).await {
             Ok(hits) => {
                 self.breaker.succeeded();
                 let encode = || self.codec.encode(&query, hits, started.elapsed());
-                catch_unwind(AssertUnwindSafe(encode)).map_err(|_panic| Failure::CodecPanicked)
+                match catch_unwind(AssertUnwindSafe(encode)) {
+                    Ok(response) => {
+                        asking.answered();
+                        Ok(response)
+                    }
+                    Err(_panic) => {
+                        asking.failed(false);
+                        Err(Failure::CodecPanicked)
+                    }
+                }
             }
             Err(error) => {
+                match error.kind() {
+                    Kind::Unsupported | Kind::InvalidQuery | Kind::Forbidden => asking.unfit(),
+                    kind => asking.failed(kind == Kind::Timeout),
+                }
                 if !error.kind().is_outage() {
                     self.breaker.released(Instant::now());
                 } else if self.breaker.failed(Instant::now()) {

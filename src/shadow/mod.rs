@@ -13,6 +13,13 @@
 //! - Every sampled read ends in exactly one [`Outcome`], drops included.
 //! - Readiness is the inner service's: nothing is reserved on the other side.
 //!
+//! # The noise floor
+//!
+//! A source that breaks ties as it pleases, or is being written, does not agree with itself either. For a small share of the pairs
+//! ([`ShadowPolicy::noise_share`]) Meilisearch is therefore asked twice, and the overlap of its two answers is recorded beside that of the
+//! sides: while Meilisearch answers, what users saw is compared with what the worker got; after the cutover, both are the
+//! worker's. A service whose handler changes what Meilisearch answers shows here as well: it stays below 1 for good.
+//!
 //! # Examples
 //!
 //! A source and a target in memory; every read is compared:
@@ -55,9 +62,11 @@
 
 mod future;
 mod layer;
+mod noise;
 mod outcome;
 mod pair;
 mod record;
+mod request;
 mod service;
 mod ticket;
 mod worker;
@@ -68,11 +77,12 @@ pub use future::ShadowFuture;
 pub use layer::{ShadowLayer, ShadowQueue, pair};
 pub use outcome::Outcome;
 pub use record::{Leg, ShadowRecord, ShadowSink};
+pub use request::{RequestAbsent, RequestError, StoredRequest};
 pub use service::Shadow;
 pub use worker::{Drained, ShadowWorker};
 
 /// The bounds of the shadow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ShadowPolicy {
     /// Pairs under way at a time. No more than the other side's shadow pool has connections (4 unless set, see
     /// `PostgresOptions::isolated_pool`): the others would wait there, inside the deadline, and the latency measured
@@ -85,6 +95,10 @@ pub struct ShadowPolicy {
     pub max_queue_wait: Duration,
     /// How long the compared side may take.
     pub deadline: Duration,
+    /// The share of pairs, 0 to 1, for which Meilisearch is asked once more, drawn at random for each. How much its two
+    /// answers overlap is the noise floor: no other side can be expected to agree more. The second question is asked at
+    /// the same time, under the same deadline and in the same place; its failure changes nothing.
+    pub noise_share: f64,
     /// How long a place is held for the primary, after which the pair is a `primary_error`.
     pub primary_deadline: Duration,
     /// How long pairs under way may go on after a stop.
@@ -98,6 +112,7 @@ impl Default for ShadowPolicy {
             queue: 4,
             max_queue_wait: Duration::from_millis(100),
             deadline: Duration::from_secs(2),
+            noise_share: 0.05,
             primary_deadline: Duration::from_secs(10),
             drain: Duration::from_secs(5),
         }

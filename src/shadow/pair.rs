@@ -9,14 +9,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Outcome, ticket::Ticket, worker::Sides};
+use super::{Outcome, StoredRequest, noise, ticket::Ticket, worker::Sides};
 use crate::{
     backend::ask,
     codec::{Codec, CodecError, Observation, Observed},
     document::DocumentId,
     error::BackendErrorKind,
     relevance,
-    search::SearchQuery,
+    search::{QueryClass, SearchQuery},
 };
 
 /// A sampled read. What the codec kept is behind one box, so that one worker serves routes of every kind.
@@ -104,8 +104,9 @@ impl Job {
         None
     }
 
-    /// Asks the other side, waits for the primary, compares and records. The place is held until both have answered.
-    pub(super) async fn run(self, place: OwnedSemaphorePermit, sides: Sides, deadlines: Deadlines) {
+    /// Asks the other side, and Meilisearch once more if it is to be asked `twice`; waits for the primary, compares and
+    /// records. The place is held until all have answered.
+    pub(super) async fn run(self, place: OwnedSemaphorePermit, sides: Sides, deadlines: Deadlines, twice: bool) {
         let Self { mut ticket, sent, mut kept } = self;
         let query = match kept.query() {
             Ok(query) => query,
@@ -115,6 +116,8 @@ impl Job {
         ticket.note(|record| {
             record.user = query.user.clone().unwrap_or_default();
             record.query = normalize(&query.text);
+            record.classes = QueryClass::of(&query);
+            record.request = Some(StoredRequest::of(&query));
             record.offset = query.page.offset();
             record.limit = query.page.limit();
             other = Some(record.primary.other());
@@ -125,12 +128,18 @@ impl Job {
             let started = Instant::now();
             (ask(sides.get(other), &query, deadlines.shadow).await, started.elapsed())
         };
+        let again = async {
+            if !twice {
+                return None;
+            }
+            noise::ask_again(&sides, &query, deadlines.shadow).await
+        };
         let primary = timeout(deadlines.primary, kept.primary());
-        let ((shadow, shadow_latency), primary) = tokio::join!(shadow, primary);
+        let ((shadow, shadow_latency), primary, again) = tokio::join!(shadow, primary, again);
         drop(place);
         // As above.
         yield_now().await;
-        // Asked when both have answered, about all the time since the read came in.
+        // Asked when all have answered, about all the time since the read came in.
         let settled = sides.settled(&query, sent).await;
 
         ticket.note(|record| {
@@ -155,6 +164,7 @@ impl Job {
                     ticket.note(|record| {
                         if let (Some(meili), Some(pg)) = (&record.meili.ids, &record.pg.ids) {
                             record.overlap_at_10 = Some(relevance::overlap_at_k(meili, pg, 10));
+                            record.noise_overlap_at_10 = again.map(|again| relevance::overlap_at_k(meili, &again, 10));
                         }
                     });
                     ticket.resolve(Outcome::Compared, "");

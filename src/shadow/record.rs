@@ -5,8 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::Outcome;
-use crate::{document::DocumentId, error::Side, plan::Phase};
+use super::{Outcome, RequestAbsent, StoredRequest};
+use crate::{document::DocumentId, error::Side, plan::Phase, search::QueryClass};
 
 /// One sampled read, however it ended. Fields that did not come to be are empty or `None`.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,10 @@ pub struct ShadowRecord {
     pub user: Arc<str>,
     /// The words asked for, normalized (trimmed, white space folded, lowercased).
     pub query: String,
+    /// The classes it is in by itself; see [`QueryClass::of`].
+    pub classes: Vec<QueryClass>,
+    /// The query to be asked again, or why it is not kept; `None` if it was never read.
+    pub request: Option<Result<StoredRequest, RequestAbsent>>,
     /// Hits skipped.
     pub offset: usize,
     /// Hits asked for.
@@ -41,6 +45,9 @@ pub struct ShadowRecord {
     pub pg: Leg,
     /// overlap@10; only for [`Outcome::Compared`].
     pub overlap_at_10: Option<f64>,
+    /// overlap@10 of two answers of Meilisearch to the same query, for the pairs that were
+    /// [drawn](super::ShadowPolicy::noise_share) for it; only for [`Outcome::Compared`].
+    pub noise_overlap_at_10: Option<f64>,
 }
 
 /// One side's part of a pair.

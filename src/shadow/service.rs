@@ -70,6 +70,8 @@ impl<C> ShadowLayer<C> {
             endpoint: self.endpoint.clone(),
             user: Default::default(),
             query: String::new(),
+            classes: Vec::new(),
+            request: None,
             offset: 0,
             limit: 0,
             primary: decided.primary,
@@ -81,6 +83,7 @@ impl<C> ShadowLayer<C> {
             meili: Leg::default(),
             pg: Leg::default(),
             overlap_at_10: None,
+            noise_overlap_at_10: None,
         }
     }
 }

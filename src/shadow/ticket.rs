@@ -43,6 +43,9 @@ fn tell(record: &ShadowRecord) {
     telemetry::shadow_ended(record.outcome.as_str());
     let (Some(overlap), Some(delta)) = (record.overlap_at_10, record.latency_delta_ms()) else { return };
     telemetry::shadow_compared(overlap, delta);
+    if let Some(noise) = record.noise_overlap_at_10 {
+        telemetry::shadow_noise(noise);
+    }
     for side in [Side::Meili, Side::Pg] {
         if record.leg(side).ids.as_ref().is_some_and(Vec::is_empty) {
             telemetry::shadow_zero_results(side);

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    ShadowPolicy,
+    ShadowPolicy, noise,
     pair::{Deadlines, Job},
 };
 use crate::{
@@ -61,7 +61,8 @@ impl ShadowWorker {
                 next = next(&places, &mut self.jobs), if pairs.len() < most => match next {
                     Some((place, job)) => {
                         if let Some(job) = job.unless_late(self.policy.max_queue_wait) {
-                            pairs.spawn(job.run(place, self.sides.clone(), deadlines));
+                            let twice = noise::drawn(self.policy.noise_share);
+                            pairs.spawn(job.run(place, self.sides.clone(), deadlines, twice));
                         }
                     }
                     None => break,

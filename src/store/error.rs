@@ -36,6 +36,17 @@ pub enum StoreError {
         /// Rule, meaning and advice.
         message: String,
     },
+    /// Somebody has changed flags since they were read to decide by.
+    #[error(
+        "the flags have changed meanwhile (revision {found}, and {expected} was decided by); nothing was changed: look \
+         again and decide again"
+    )]
+    Moved {
+        /// The revision that was decided by.
+        expected: i64,
+        /// The revision that was found.
+        found: i64,
+    },
     /// Another session holds what the change needs, in a transaction that has not ended.
     #[error(
         "the flags are locked while {doing}: {blocker} has changed them and not committed; end that transaction \

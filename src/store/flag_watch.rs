@@ -10,7 +10,7 @@ use super::{ACQUIRE_TIMEOUT, FlagTable, Store, StoreError, StoredFlags};
 use crate::{
     error::BoxError,
     opaque::opaque_debug,
-    plan::{FlagReading, FlagSource, FlagSourceError},
+    plan::{FlagReading, FlagSource, FlagSourceError, Mark},
     telemetry,
 };
 
@@ -132,12 +132,17 @@ impl FlagSource for FlagWatch {
         .boxed()
     }
 
-    fn mark_stale(&mut self) -> BoxFuture<'_, Result<(), FlagSourceError>> {
+    fn mark<'a>(&'a mut self, mark: &'a Mark) -> BoxFuture<'a, Result<(), FlagSourceError>> {
         async move {
             let flags = self.store.flags();
-            let mark =
-                flags.mark_stale("crossfade", "writes went to Meilisearch alone: by a flag file, or in an outage");
-            mark.await.map_err(StoreError::into_source_error)
+            let marked = match mark {
+                Mark::TargetStale => {
+                    let why = "writes went to Meilisearch alone: by a flag file, or in an outage";
+                    flags.mark_stale("crossfade", why).await
+                }
+                Mark::Latched(cause) => flags.latch(&cause.by, &cause.why).await,
+            };
+            marked.map_err(StoreError::into_source_error)
         }
         .boxed()
     }

@@ -2,29 +2,39 @@
 //!
 //! Everything lives in one schema (`cn_search` unless configured), which the connections have as their `search_path`.
 
+pub mod decisions;
 mod error;
+pub mod evidence;
 mod flag_watch;
 mod flags;
+mod frequency;
+mod overview;
 mod replicas;
 mod report;
 mod shadow_log;
+mod shadow_rows;
 
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
 
 pub use error::{Blocker, StoreError};
 pub use flag_watch::FlagWatch;
-pub use flags::{FlagChange, FlagTable, StoredFlag, StoredFlags};
-pub use replicas::{Replica, ReplicaReport, Replicas};
+pub use flags::{FlagChange, FlagTable, Latch, RollbackLevel, RolledBack, StoredFlag, StoredFlags};
+pub use frequency::HEAD_AND_TAIL;
+pub use overview::{Bucket, CHANGES, Course, Histogram, Overview, WORST, WorstQuery};
+pub use replicas::{PgReads, ReadTally, Replica, ReplicaReport, Replicas};
+#[cfg(feature = "html")]
+pub(crate) use report::count as grouped;
 pub use report::{
-    Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
+    Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ZeroResults,
 };
 pub use shadow_log::{Redaction, RedactionKeyError, ShadowLog, ShadowLogOptions, ShadowLogSummary, ShadowLogWriter};
+pub use shadow_rows::{NoRequest, ShadowRow, ShadowRows};
 
 /// The schema of the control tables unless configured.
 pub const DEFAULT_SCHEMA: &str = "cn_search";
@@ -43,10 +53,15 @@ impl Store {
     /// Connects, and fails when the database cannot be reached or refuses the login.
     pub async fn connect(url: &str, schema: &str) -> Result<Self, StoreError> {
         let store = Self::connect_lazy(url, schema)?;
-        // Not through the pool, which tries again until its time is up and then no longer says what was wrong.
-        let connection = connect(&store.pool.connect_options()).await?;
-        connection.close().await.map_err(StoreError::of("connecting"))?;
+        store.reach().await?;
         Ok(store)
+    }
+
+    /// Connects once, to find out whether that can be done, and why not.
+    pub async fn reach(&self) -> Result<(), StoreError> {
+        // Not through the pool, which tries again until its time is up and then no longer says what was wrong.
+        let connection = connect(&self.pool.connect_options()).await?;
+        connection.close().await.map_err(StoreError::of("connecting"))
     }
 
     /// Connects with the first use: a database that is down does not stop the service from starting. Fails only on a
@@ -109,6 +124,14 @@ impl Store {
         let options = self.pool.connect_options().as_ref().clone().application_name("crossfade flags");
         let alone = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
         PgListener::connect_with(&alone.connect_lazy_with(options)).await
+    }
+
+    /// A transaction that sees the tables at one instant and changes nothing.
+    async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut snapshot = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        // A long window takes longer than what the others of this pool may.
+        sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *snapshot).await?;
+        Ok(snapshot)
     }
 
     /// The pool, for the other tables of the schema.

@@ -14,7 +14,7 @@ mod tokenizer;
 pub use document::{DocumentWords, Field, Place, document_words};
 pub use japanese::{Bigrams, DictionaryError, Ipadic};
 pub use segment::{Piece, Purpose, Segmenter};
-pub use tokenizer::{ShownToken, Token, TokenKind, Tokenizer};
+pub use tokenizer::{ShownToken, Token, TokenKind, Tokenizer, has_words};
 
 /// Bytes of the longest word that is indexed or looked for.
 pub const LONGEST_WORD: usize = 250;

@@ -70,6 +70,15 @@ pub enum TokenKind {
     },
 }
 
+/// Whether a text holds anything but separators, by those that are usual: an index may have others in its settings.
+pub fn has_words(text: &str) -> bool {
+    let is_usual = |letter: char| {
+        let mut bytes = [0; 4];
+        DEFAULT_SEPARATORS.contains(&&*letter.encode_utf8(&mut bytes))
+    };
+    text.chars().any(|letter| letter.is_alphanumeric() || !(letter.is_whitespace() || is_usual(letter)))
+}
+
 impl Tokenizer {
     /// Makes the settings ready. `segmenter` cuts Chinese and Japanese; without one a run of characters is one word.
     pub fn new(settings: &IndexSettings, segmenter: Option<Arc<dyn Segmenter>>) -> Self {

@@ -18,7 +18,7 @@ pub(crate) async fn migrated() -> (TestDatabase, Store) {
     (database, store)
 }
 
-fn refused(outcome: Result<(), StoreError>) -> String {
+pub(crate) fn refused<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     match outcome {
         Err(StoreError::Refused { rule, message }) => {
             assert!(message.starts_with(&format!("{rule}: ")), "{message}");
@@ -48,27 +48,35 @@ async fn rust_and_the_database_judge_alike() {
     let (database, store) = migrated().await;
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     connection.execute("SET search_path = cn_search").await.unwrap();
+    let marks = [(false, false), (false, true), (true, false), (true, true)];
     let plans = all_flags()
         .into_iter()
-        .flat_map(|flags| [false, true].map(|target_stale| Plan { flags, target_stale, version: 0 }));
+        .flat_map(|flags| marks.map(|(target_stale, latched)| Plan { flags, target_stale, latched, version: 0 }));
     let (mut allowed, mut forbidden) = (0, 0);
     for old in plans.filter(|plan| rules::check(plan).is_ok()) {
-        for proposed in all_flags() {
+        // All flags, or a rollback.
+        for proposed in all_flags().into_iter().map(Some).chain([None]) {
             connection.execute("BEGIN").await.unwrap();
             put(&mut connection, &old).await;
-            let judged = propose(&mut connection, proposed).await;
-            match (rules::change(&old, proposed), judged) {
+            let (by_rust, judged) = match proposed {
+                Some(flags) => (rules::change(&old, flags), propose(&mut connection, flags).await),
+                None => (rules::latch(&old), roll_back(&mut connection).await),
+            };
+            match (by_rust, judged) {
                 (Ok(plan), Ok(())) => {
                     // Through the transaction's own eyes.
-                    let stale: bool =
-                        query_scalar("SELECT target_stale FROM flag_state").fetch_one(&mut connection).await.unwrap();
+                    let (stale, latched): (bool, bool) = sqlx::query_as("SELECT target_stale, latched FROM flag_state")
+                        .fetch_one(&mut connection)
+                        .await
+                        .unwrap();
                     let texts: Vec<(String, String)> =
                         sqlx::query_as("SELECT flag_name, flag_value FROM runtime_flags")
                             .fetch_all(&mut connection)
                             .await
                             .unwrap();
                     let flags = FlagSet::parse(texts).unwrap().over(Flags::default());
-                    assert_eq!((flags, stale), (plan.flags, plan.target_stale), "{old:?} to {proposed:?}");
+                    let expected = (plan.flags, plan.target_stale, plan.latched);
+                    assert_eq!((flags, stale, latched), expected, "{old:?} to {proposed:?}");
                     allowed += 1;
                 }
                 (Err(refusal), Err(message)) => {
@@ -96,9 +104,10 @@ async fn put(connection: &mut PgConnection, plan: &Plan) {
             .await
             .unwrap();
     }
-    query("UPDATE flag_state SET write_mode = $1, target_stale = $2")
+    query("UPDATE flag_state SET write_mode = $1, target_stale = $2, latched = $3")
         .bind(plan.flags.write_mode.as_str())
         .bind(plan.target_stale)
+        .bind(plan.latched)
         .execute(&mut *connection)
         .await
         .unwrap();
@@ -118,6 +127,11 @@ async fn propose(connection: &mut PgConnection, flags: Flags) -> Result<(), Stri
     .await
     .map(|_| ())
     .map_err(|error| error.into_database_error().unwrap().message().to_owned())
+}
+
+async fn roll_back(connection: &mut PgConnection) -> Result<(), String> {
+    let latched = connection.execute("SELECT set_rollback_latch(TRUE, 'test', 'test')").await;
+    latched.map(|_| ()).map_err(|error| error.into_database_error().unwrap().message().to_owned())
 }
 
 /// The same text is a value for Rust and for the database, or for neither, with the same words.
@@ -311,7 +325,7 @@ async fn a_forgotten_transaction_is_named() {
 }
 
 /// (flag, old, new, who, why), oldest first.
-async fn changes(store: &Store) -> Vec<[String; 5]> {
+pub(crate) async fn changes(store: &Store) -> Vec<[String; 5]> {
     let mut history = store.flags().history(100).await.unwrap();
     history.reverse();
     history.into_iter().map(|change| [change.flag, change.old, change.new, change.who, change.why]).collect()

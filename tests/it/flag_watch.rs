@@ -19,25 +19,25 @@ use tokio_util::sync::CancellationToken;
 use super::{flag_rules::migrated, proxy::Proxy};
 
 /// A watcher at work. Dropping it stops it.
-struct Running {
+pub(crate) struct Running {
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Running {
-    fn start(watcher: PlanWatcher) -> Self {
+    pub(crate) fn start(watcher: PlanWatcher) -> Self {
         let stop = CancellationToken::new();
         Self { task: tokio::spawn(watcher.run(stop.clone())), stop }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         timeout(Duration::from_secs(5), self.task).await.unwrap().unwrap();
     }
 }
 
 /// Waits until the plan is as wanted; says what it was when it never is.
-async fn until(plan: &PlanHandle, what: &str, wanted: impl Fn(&Plan) -> bool) -> Duration {
+pub(crate) async fn until(plan: &PlanHandle, what: &str, wanted: impl Fn(&Plan) -> bool) -> Duration {
     let begun = Instant::now();
     while !wanted(&plan.load()) {
         assert!(begun.elapsed() < Duration::from_secs(20), "never {what}: {:?}", plan.load());
@@ -51,21 +51,21 @@ async fn until_phase(plan: &PlanHandle, phase: Phase) -> Duration {
 }
 
 /// Recorded on this thread: the tests run on one.
-struct Metrics {
+pub(crate) struct Metrics {
     snapshotter: Snapshotter,
     seen: std::cell::RefCell<std::collections::BTreeMap<String, f64>>,
     _guard: metrics::LocalRecorderGuard<'static>,
 }
 
 impl Metrics {
-    fn record() -> Self {
+    pub(crate) fn record() -> Self {
         let recorder: &'static DebuggingRecorder = Box::leak(Box::default());
         let guard = metrics::set_default_local_recorder(recorder);
         Self { snapshotter: recorder.snapshotter(), seen: Default::default(), _guard: guard }
     }
 
     /// `name{label=value,…}` as it stands; 0 when never recorded. A snapshot takes counters away, hence the sum.
-    fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
             let labels: Vec<String> =
                 key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
@@ -154,7 +154,7 @@ async fn listening(psql: &mut PgConnection) -> i32 {
             "SELECT pid FROM pg_stat_activity
              WHERE datname = current_database() AND application_name = 'crossfade flags'
                 -- It listens, and has read the table after that.
-                AND query LIKE 'SELECT target_stale%' AND state = 'idle'
+                AND query LIKE 'SELECT revision, target_stale%' AND state = 'idle'
              ORDER BY backend_start DESC LIMIT 1",
         );
         if let Some(pid) = found.fetch_optional(&mut *psql).await.unwrap() {

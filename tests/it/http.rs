@@ -50,7 +50,11 @@ impl Http {
             .source(source)
             .target(target.clone())
             .shadow_log(records.clone())
-            .shadow_policy(ShadowPolicy { primary_deadline: Duration::from_secs(2), ..Default::default() })
+            .shadow_policy(ShadowPolicy {
+                primary_deadline: Duration::from_secs(2),
+                noise_share: 0.0,
+                ..Default::default()
+            })
             .build()
             .unwrap();
         let stop = CancellationToken::new();

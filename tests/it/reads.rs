@@ -15,8 +15,8 @@ use crossfade::{
     error::{BackendError, BackendErrorKind, Side},
     migration::{BuildError, Migration, Worker},
     plan::{Flags, Percent, Phase, PlanHandle, ReadBackend, WriteMode},
-    search::{SearchHits, SearchQuery},
-    shadow::{Outcome, ShadowPolicy, ShadowRecord},
+    search::{FilterInput, Page, QueryClass, SearchHits, SearchQuery},
+    shadow::{Outcome, ShadowPolicy, ShadowRecord, StoredRequest},
     testing::Records,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -29,9 +29,9 @@ use crate::support::{Script, Scripted, canary, hits, shadow, until};
 
 const IDS: [&str; 3] = ["a", "b", "c"];
 
-struct Setup {
-    source: Arc<Scripted>,
-    target: Arc<Scripted>,
+pub(crate) struct Setup {
+    pub(crate) source: Arc<Scripted>,
+    pub(crate) target: Arc<Scripted>,
     records: Records,
     plan: PlanHandle,
     migration: Migration,
@@ -39,12 +39,17 @@ struct Setup {
     stop: CancellationToken,
 }
 
+/// Asks nobody twice.
+fn quiet() -> ShadowPolicy {
+    ShadowPolicy { noise_share: 0.0, ..ShadowPolicy::default() }
+}
+
 impl Setup {
     fn new(flags: Flags) -> Self {
-        Self::with(flags, ShadowPolicy::default())
+        Self::with(flags, quiet())
     }
 
-    fn with(flags: Flags, policy: ShadowPolicy) -> Self {
+    pub(crate) fn with(flags: Flags, policy: ShadowPolicy) -> Self {
         let source = Scripted::new(Side::Meili, Script::Answer(IDS.to_vec()));
         let target = Scripted::new(Side::Pg, Script::Answer(IDS.to_vec()));
         let (records, plan) = (Records::default(), PlanHandle::fixed(flags));
@@ -58,12 +63,12 @@ impl Setup {
         Self { source, target, records, plan, migration, worker: Some(worker), stop: CancellationToken::new() }
     }
 
-    fn spawn_worker(&mut self) -> tokio::task::JoinHandle<crossfade::migration::Stopped> {
+    pub(crate) fn spawn_worker(&mut self) -> tokio::task::JoinHandle<crossfade::migration::Stopped> {
         tokio::spawn(self.worker.take().unwrap().run(self.stop.clone()))
     }
 
     /// The service's own read path, which asks Meilisearch: here it answers at once.
-    fn service(
+    pub(crate) fn service(
         &self,
     ) -> impl Service<SearchQuery, Response = SearchHits, Error = BackendError, Future: Send> + Clone + use<> {
         let source = self.source.clone();
@@ -73,7 +78,7 @@ impl Setup {
         }))
     }
 
-    async fn recorded(&self, count: usize) -> Vec<ShadowRecord> {
+    pub(crate) async fn recorded(&self, count: usize) -> Vec<ShadowRecord> {
         until("records", || self.records.len() >= count).await;
         self.records.taken()
     }
@@ -112,10 +117,39 @@ async fn the_shadow_cannot_touch_a_response() {
     }
 }
 
+/// Whatever becomes of a pair whose query was read, it is known what kind of query it was, and it can be asked again.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_is_kept_with_its_classes() {
+    let query = SearchQuery {
+        filter: Some(FilterInput::Expression("year > 1990".to_owned())),
+        sort: vec!["year:desc".to_owned()],
+        page: Page::Numbered { page: 2, hits_per_page: 5 },
+        ..SearchQuery::new(" 梅雨 ")
+    };
+    for script in [Script::Answer(vec![]), Script::Fail(BackendErrorKind::Unsupported), Script::Hang] {
+        let mut setup = Setup::new(shadow(100));
+        setup.spawn_worker();
+        setup.target.now(script);
+        setup.service().oneshot(query.clone().by("u1")).await.unwrap();
+        let record = one(setup.recorded(1).await);
+        assert_eq!(record.classes, [QueryClass::Cjk, QueryClass::Filter, QueryClass::Sorted]);
+        let stored = record.request.unwrap().unwrap();
+        assert_eq!(StoredRequest::read(stored.as_json()), Ok(query.clone()));
+    }
+    // Nobody has read this one.
+    let policy = ShadowPolicy { queue: 1, ..quiet() };
+    let setup = Setup::with(shadow(100), policy);
+    for _ in 0..2 {
+        setup.service().oneshot(query.clone()).await.unwrap();
+    }
+    let dropped = one(setup.records.taken());
+    assert_eq!((dropped.outcome, dropped.request, dropped.classes.len()), (Outcome::DroppedQueueFull, None, 0));
+}
+
 /// Contract 1: a full queue drops, and says so.
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_drops_and_counts() {
-    let policy = ShadowPolicy { concurrency: 1, queue: 2, ..Default::default() };
+    let policy = ShadowPolicy { concurrency: 1, queue: 2, ..quiet() };
     let mut setup = Setup::with(shadow(100), policy);
     setup.target.now(Script::Hang);
     let worker = setup.spawn_worker();
@@ -178,7 +212,7 @@ async fn both_sides_are_asked_at_the_same_time() {
 /// Contract 2: a pair that waited too long is no longer concurrent, and is dropped.
 #[tokio::test(start_paused = true)]
 async fn late_pairs_are_dropped() {
-    let policy = ShadowPolicy { concurrency: 1, ..Default::default() };
+    let policy = ShadowPolicy { concurrency: 1, ..quiet() };
     let mut setup = Setup::with(shadow(100), policy);
     setup.target.now(Script::Slow(Duration::from_millis(150), IDS.to_vec()));
     setup.spawn_worker();
@@ -220,7 +254,7 @@ fn every_sampled_read_has_exactly_one_outcome() {
 
 async fn sampled_reads_in_trouble(seed: u64) -> (usize, Vec<ShadowRecord>) {
     let mut random = StdRng::seed_from_u64(seed);
-    let policy = ShadowPolicy { concurrency: 3, queue: 4, ..Default::default() };
+    let policy = ShadowPolicy { concurrency: 3, queue: 4, noise_share: 0.5, ..Default::default() };
     let flags =
         if random.random() { shadow(100) } else { Flags { shadow_sample_rate: Percent::HUNDRED, ..canary(50) } };
     let mut setup = Setup::with(flags, policy);
@@ -465,7 +499,7 @@ async fn a_rollback_takes_effect_at_once() {
 /// The canary is sticky per reader, grows without swapping anybody out, and does not depend on the sample.
 #[tokio::test(start_paused = true)]
 async fn the_canary_is_sticky_and_independent_of_the_sample() {
-    let mut setup = Setup::with(canary(0), ShadowPolicy { queue: 10_000, concurrency: 64, ..Default::default() });
+    let mut setup = Setup::with(canary(0), ShadowPolicy { queue: 10_000, concurrency: 64, ..quiet() });
     setup.spawn_worker();
     setup.target.now(Script::Answer(vec!["pg"]));
     setup.source.now(Script::Answer(vec!["meili"]));

@@ -23,6 +23,8 @@ pub(crate) enum Script {
     Slow(Duration, Vec<&'static str>),
     Fail(BackendErrorKind),
     Hang,
+    /// The first question, the second, and from the beginning again.
+    InTurn(Vec<Script>),
     Panic,
     /// Panics before there is a future.
     PanicAtOnce,
@@ -66,9 +68,12 @@ impl SearchBackend for Scripted {
     }
 
     fn search<'a>(&'a self, query: &'a SearchQuery) -> BoxFuture<'a, Result<SearchHits, BackendError>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        let before = self.asked.fetch_add(1, Ordering::SeqCst);
         self.queries.lock().unwrap().push(query.clone());
-        let script = self.script.lock().unwrap().clone();
+        let script = match self.script.lock().unwrap().clone() {
+            Script::InTurn(scripts) => scripts[before % scripts.len()].clone(),
+            script => script,
+        };
         let side = self.side;
         if let Script::PanicAtOnce = script {
             panic!("scripted");
@@ -82,7 +87,7 @@ impl SearchBackend for Scripted {
                 }
                 Script::Fail(kind) => Err(BackendError::new(side, kind, "doing as told")),
                 Script::Hang => std::future::pending().await,
-                Script::Panic | Script::PanicAtOnce => panic!("scripted"),
+                Script::Panic | Script::PanicAtOnce | Script::InTurn(_) => panic!("scripted"),
             }
         })
     }

@@ -135,10 +135,14 @@ pub(super) const SEARCH_INDEXES: &str = "
 pub(super) const IS_INVALID: &str = "
     SELECT NOT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass($1)";
 
-/// Whether live writes of an index have brought versions that no clock of this crate makes.
+/// Whether live writes of an index have brought versions that no clock of this crate makes. 0 and 1 are also those of what a
+/// repair has brought that was not known before: beside documents with versions of the clock they say nothing.
 #[cfg(feature = "meili")]
 pub(super) const HAS_OTHER_VERSIONS: &str = "
-    SELECT EXISTS (SELECT 1 FROM search_documents WHERE index_uid = $1 AND writer <> 0 AND version < $2)";
+    SELECT EXISTS (SELECT 1 FROM search_documents WHERE index_uid = $1 AND writer <> 0 AND version < $2 AND version > 1)
+        OR EXISTS (SELECT 1 FROM search_documents WHERE index_uid = $1 AND writer <> 0 AND version <= 1)
+        AND NOT EXISTS (SELECT 1 FROM search_documents
+            WHERE index_uid = $1 AND writer <> 0 AND NOT deleted AND version >= $2)";
 
 /// A JSONB parameter.
 pub(super) fn json(value: serde_json::Value) -> Json<serde_json::Value> {

@@ -7,11 +7,15 @@ use crossfade::{
         BackfillError,
         source::{SourceError, SourceErrorKind},
     },
+    cutover::CutoverError,
     drift::DriftError,
     error::{BackendError, BackendErrorKind},
     eval::EvalError,
+    gates::PolicyError,
     journal::{JournalError, JournalErrorKind},
     outbox::OutboxError,
+    page::PlotError,
+    replay::ReplayError,
     store::StoreError,
     tokens::DictionaryError,
 };
@@ -22,6 +26,10 @@ pub(crate) enum Failure {
     NoDatabase,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Gates(PolicyError),
+    #[error(transparent)]
+    Cutover(#[from] CutoverError),
     #[error("no journal: give --journal PATH for a file, or --journal-url (or DATABASE_URL) for a database")]
     NoJournal,
     #[error("there is no file {}; give the path that the service opens its journal at", .0.display())]
@@ -79,10 +87,33 @@ pub(crate) enum Failure {
     SchemaWithoutReuse,
     #[error("the overall overlap@10 is {overlap:.4}, and --min-overlap is {least}")]
     Overlap { overlap: f64, least: f64 },
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("{0}")]
+    Replayed(String),
     #[error("asked to stop; what was made for the measurement was taken away")]
     Interrupted,
     #[error("the file {} cannot be read: {}", .0.display(), .1)]
     Unreadable(PathBuf, #[source] io::Error),
+    #[error(
+        "no way to roll back by: set DATABASE_URL for the flag table, or give --flag-file or --admin, which need no database"
+    )]
+    NoWayBack,
+    #[error("no way worked, and nothing was changed as far as is known; each says why above")]
+    NoWayWorked,
+    #[error(
+        "rolled back, but {0} live processes were not seen to follow; `crossfade rollback status` shows them, and --admin or \
+         --flag-file reach one that is cut off from the table"
+    )]
+    NotFollowed(usize),
+    #[error("something stands in the way of a rollback, see above")]
+    NotReady,
+    #[error("the latch is cleared, but the flag file {} still overrides the table: {}", .0.display(), .1)]
+    FlagFile(PathBuf, String),
+    #[error(transparent)]
+    Page(#[from] PlotError),
+    #[error("the file {} cannot be written: {}; what was there before is unchanged", .0.display(), .1)]
+    Unwritable(PathBuf, #[source] io::Error),
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -93,8 +124,11 @@ impl Failure {
         ExitCode::from(match self {
             Self::NoJournal | Self::NoSuchFile(_) | Self::NotConfirmed => 2,
             Self::NoDatabase | Self::Store(StoreError::InvalidUrl | StoreError::InvalidSchema(_)) => 2,
-            Self::Store(StoreError::Refused { .. }) => 3,
+            Self::Store(StoreError::Refused { .. }) | Self::Gates(_) => 3,
             Self::Store(StoreError::Unreachable { .. }) => 4,
+            Self::Cutover(CutoverError::Store(StoreError::Unreachable { .. })) => 4,
+            Self::Cutover(CutoverError::NotKept { .. }) => 1,
+            Self::Cutover(_) => 3,
             Self::Journal(error) if error.kind() == JournalErrorKind::Unavailable => 4,
             Self::InUse => 4,
             Self::NoMeili | Self::Dictionary(_) => 2,
@@ -114,12 +148,19 @@ impl Failure {
             Self::Source(error) if error.kind() == SourceErrorKind::Unavailable => 4,
             Self::Backfill(_) | Self::Source(_) | Self::Outbox(_) | Self::Cancelled | Self::RowsFailedAgain(_) => 1,
             Self::ForeignJob(_) | Self::NoSuchReplica(_) => 1,
+            Self::NoWayBack => 2,
+            Self::NoWayWorked => 4,
+            Self::NotFollowed(_) | Self::NotReady | Self::FlagFile(..) => 1,
             Self::SchemaWithoutReuse | Self::Eval(EvalError::File { .. }) => 2,
             Self::Eval(EvalError::Store(StoreError::InvalidUrl)) => 2,
             Self::Eval(EvalError::Store(StoreError::Unreachable { .. })) => 4,
             Self::Eval(EvalError::Backend(error)) if error.kind() == BackendErrorKind::Unavailable => 4,
+            Self::Replay(ReplayError::Store(StoreError::Unreachable { .. })) => 4,
+            Self::Replay(ReplayError::NoIndex(_)) => 2,
+            Self::Replay(_) | Self::Replayed(_) => 1,
             Self::Eval(_) | Self::Overlap { .. } | Self::Interrupted => 1,
             Self::Store(_) | Self::Journal(_) | Self::NoSuchLetter(_) | Self::Output(_) => 1,
+            Self::Page(_) | Self::Unwritable(..) => 1,
         })
     }
 }

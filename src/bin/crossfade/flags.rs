@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use crossfade::{
     plan::{self, Flag, FlagSet, Phase, Plan},
-    store::{FlagChange, Store, StoreError, StoredFlag, StoredFlags},
+    store::{FlagChange, Latch, Store, StoreError, StoredFlag, StoredFlags},
 };
 use serde::Serialize;
 
@@ -19,8 +19,8 @@ A migration, step by step:
   crossfade flags set search_read_pg_percent 100 --why 'cut over; Meilisearch is kept current'
   crossfade flags set search_write_mode pg_only --why 'done; Meilisearch is no longer written'
 
-Back at any time before the last step, at once and for every reader:
-  crossfade flags set search_read_backend meili --why 'rollback'
+Back at any time before the last step, at once and for every reader, also while PostgreSQL is down:
+  crossfade rollback --why 'worse than before'
 
 Back after the last step takes longer: Meilisearch has missed the writes of the time on pg_only,
 and must be brought up to date before anybody reads from it:
@@ -77,28 +77,30 @@ Flags and values (the default first):
 }
 
 #[derive(Args)]
-struct Change {
+pub(crate) struct Change {
     /// Who changes it; kept in the history.
     // A container often has no USER: that must not stand in the way of a rollback.
     #[arg(long, env = "USER", value_name = "NAME", default_value = "unknown")]
-    by: String,
+    pub(crate) by: String,
     /// The reason; kept in the history.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    why: String,
+    pub(crate) why: String,
 }
 
 #[derive(Args)]
-struct Format {
+pub(crate) struct Format {
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// The answer of `get`, `set` and `clear-stale`.
 #[derive(Serialize)]
 struct Shown {
     phase: Phase,
+    revision: i64,
     target_stale: bool,
+    latch: Option<Latch>,
     flags: Vec<ShownFlag>,
 }
 
@@ -169,7 +171,9 @@ impl Shown {
         };
         Ok(Self {
             phase: Plan::new(values).phase(),
+            revision: stored.revision,
             target_stale: stored.target_stale,
+            latch: stored.latch.clone(),
             flags: Flag::ALL.into_iter().map(flag).collect(),
         })
     }
@@ -183,6 +187,13 @@ impl Shown {
                 "\nstale: PostgreSQL has missed writes; reads from it are refused until a backfill or a drift repair \
                  and `crossfade flags clear-stale`",
             );
+        }
+        if let Some(Latch { by, why, at }) = &self.latch {
+            let (by, why) = (output::plain(by), output::plain(why));
+            text.push_str(&format!(
+                "\nlatched: rolled back by {by} at {at}: {why}; reads from PostgreSQL are refused until `crossfade rollback \
+                 clear --why ...`"
+            ));
         }
         text
     }
@@ -202,6 +213,6 @@ impl Set {
 }
 
 /// The same refusal as the database would give.
-fn refused(refusal: plan::Refusal) -> Failure {
+pub(crate) fn refused(refusal: plan::Refusal) -> Failure {
     StoreError::Refused { rule: refusal.rule().name().to_owned(), message: refusal.to_string() }.into()
 }

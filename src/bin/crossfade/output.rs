@@ -17,6 +17,19 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
     text(&serde_json::to_string_pretty(value)?)
 }
 
+/// Prints one JSON value on a line of its own.
+pub(crate) fn line(value: &impl Serialize) -> io::Result<()> {
+    text(&serde_json::to_string(value)?)
+}
+
+/// A text without the white space that all of its lines begin with.
+pub(crate) fn unindented(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_matches('\n').lines().collect();
+    let filled = lines.iter().filter(|line| !line.trim().is_empty());
+    let indent = filled.map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
+    lines.iter().map(|line| line.get(indent..).unwrap_or_default().trim_end()).collect::<Vec<_>>().join("\n")
+}
+
 /// What came from elsewhere, on one line and without what a terminal would obey.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -39,4 +52,74 @@ pub(crate) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> 
     };
     let body = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
     [line(head)].into_iter().chain(body).collect::<Vec<_>>().join("\n")
+}
+
+/// Lines of words, no wider than this. They are indented by so many spaces, from the second on by two more; a longer word is left whole.
+pub(crate) fn wrap(text: &str, indent: usize, most: usize) -> String {
+    let (mut wrapped, mut line, mut is_empty) = (String::new(), " ".repeat(indent), true);
+    for word in text.split(' ') {
+        if !is_empty && width(&line) + 1 + width(word) > most {
+            wrapped.push_str(&line);
+            wrapped.push('\n');
+            line = " ".repeat(indent + 2);
+        } else if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    wrapped + &line
+}
+
+/// As much as fits.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_owned();
+    }
+    let (mut cut, mut used) = (String::new(), 1);
+    for letter in text.chars() {
+        used += wide(letter);
+        if used > most {
+            break;
+        }
+        cut.push(letter);
+    }
+    cut.push('…');
+    cut
+}
+
+/// Filled up with spaces.
+pub(crate) fn pad(text: &str, to: usize) -> String {
+    format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
+}
+
+/// How many columns of a terminal it takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().map(wide).sum()
+}
+
+/// Columns of a terminal: two for Chinese, Japanese, Korean and full-width letters.
+fn wide(letter: char) -> usize {
+    let wide = matches!(letter, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe4f}' | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3fffd}');
+    if wide { 2 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_go_on_in_the_next_line() {
+        assert_eq!(wrap("one  two", 2, 20), "  one  two");
+        assert_eq!(wrap("one two three", 2, 9), "  one two\n    three");
+        assert_eq!(wrap("one two three", 2, 8), "  one\n    two\n    three");
+        assert_eq!(wrap("a-word-that-is-long and more", 0, 9), "a-word-that-is-long\n  and\n  more");
+    }
+
+    #[test]
+    fn wide_letters_take_two_columns() {
+        assert_eq!(pad("梅雨", 6), "梅雨  ");
+        assert_eq!((cut("梅雨前線", 5), cut("梅雨", 4)), ("梅雨…".to_owned(), "梅雨".to_owned()));
+    }
 }

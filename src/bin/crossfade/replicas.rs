@@ -36,8 +36,8 @@ pub(crate) async fn run(store: &Store, replicas: Replicas) -> Result<(), Failure
     match replicas.command {
         Command::List { json: true } => Ok(output::json(&table.all().await?)?),
         Command::List { json: false } => {
-            let rows: Vec<[String; 8]> = table.all().await?.iter().map(row).collect();
-            let head = ["REPLICA", "HOST", "PHASE", "WRITES", "FOR", "JOURNAL", "WRITE MS", "SEEN"];
+            let rows: Vec<[String; 9]> = table.all().await?.iter().map(row).collect();
+            let head = ["REPLICA", "HOST", "PHASE", "WRITES", "FOR", "READS", "JOURNAL", "WRITE MS", "SEEN"];
             Ok(output::text(&output::columns(head, &rows))?)
         }
         Command::Forget { replica } => match table.forget(&replica).await? {
@@ -47,7 +47,7 @@ pub(crate) async fn run(store: &Store, replicas: Replicas) -> Result<(), Failure
     }
 }
 
-fn row(replica: &Replica) -> [String; 8] {
+fn row(replica: &Replica) -> [String; 9] {
     let number = |number: Option<i64>| number.map_or("-".to_owned(), |number| number.to_string());
     let seen = if replica.live { "" } else { ", SILENT" };
     [
@@ -56,8 +56,17 @@ fn row(replica: &Replica) -> [String; 8] {
         replica.phase.clone(),
         replica.write_mode.clone(),
         format!("{:.0} s", replica.mode_seconds),
+        reads(replica),
         number(replica.journal_pending),
         replica.write_millis.map_or("-".to_owned(), |millis| format!("{millis:.1}")),
         format!("{:.0} s ago{seen}", replica.seen_seconds),
     ]
+}
+
+fn reads(replica: &Replica) -> String {
+    match (replica.reads_meili(), replica.latched) {
+        (true, true) => "meili, latched".to_owned(),
+        (true, false) => "meili".to_owned(),
+        (false, _) => format!("pg {} %", replica.read_pg_percent),
+    }
 }

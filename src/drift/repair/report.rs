@@ -6,6 +6,7 @@ use crate::{
     document::DocumentId,
     drift::{DriftCounts, DriftKind, DriftReport},
     error::Side,
+    store::evidence::DriftSeen,
 };
 
 /// What would be done about drift: from a [`DriftReport`] alone, without anything that can write.
@@ -75,6 +76,16 @@ impl RepairPlan {
                 Self { authority, meili, pg: nothing }
             }
         }
+    }
+}
+
+impl RepairReport {
+    /// What is kept of it, for gates: what is left.
+    pub fn seen(&self) -> DriftSeen {
+        let found = self.check.seen();
+        let DriftCounts { missing, extra, stale, tombstone } = self.left;
+        let unsettled = found.unsettled + self.unsettled;
+        DriftSeen { missing, extra, stale, tombstone, unsettled, ..found }
     }
 }
 

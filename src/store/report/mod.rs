@@ -7,9 +7,16 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sqlx::PgConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, overview::Window};
 use crate::relevance::AGREEMENT_FORM;
+
+#[cfg(feature = "html")]
+pub(crate) use render::count;
+pub(super) use sql::{pairs, percentiles};
+
+const READING: &str = "reading the shadow log";
 
 /// Which part of the log a report looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +87,8 @@ pub struct PairStats {
     pub overlap_at_10: Option<Overlap>,
     /// Mean overlap@10 of the pairs that are not [both empty](Self::both_empty).
     pub overlap_at_10_nonempty_mean: Option<f64>,
+    /// What the overlap can be at best.
+    pub noise_floor: NoiseFloor,
     /// Mean agreement NDCG@10, in the [form](Report::agreement_form) named, with the side that answered as reference.
     pub agreement_ndcg_at_10: Option<f64>,
     /// Share of pairs whose first ten are the same in the same order.
@@ -101,6 +110,19 @@ pub struct Overlap {
     pub p10: f64,
     /// The median.
     pub p50: f64,
+}
+
+/// How much Meilisearch agrees with itself, over the pairs for which it was asked twice. They were drawn at random, so they
+/// stand for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct NoiseFloor {
+    /// How many pairs.
+    pub pairs: u64,
+    /// Mean overlap@10 of its two answers: the ceiling of [`PairStats::overlap_at_10`].
+    pub overlap_at_10_mean: Option<f64>,
+    /// [The mean overlap of the sides](Overlap::mean) / that of Meilisearch with itself. 1: PostgreSQL differs from
+    /// Meilisearch no more than that from itself. `None` also where Meilisearch has nothing in common with itself.
+    pub relative_overlap: Option<f64>,
 }
 
 /// How often a side found nothing, over first pages: an empty page 7 says little.
@@ -139,13 +161,19 @@ pub struct Percentiles {
 impl Report {
     /// Reads the log from `since` until now, in one snapshot.
     pub async fn compute(store: &Store, since: Timestamp, options: &ReportOptions) -> Result<Self, StoreError> {
-        let until = Timestamp::now();
-        // No row is older, and PostgreSQL's calendar begins later than jiff's.
-        let since = since.max(Timestamp::UNIX_EPOCH);
-        let figures = sql::read(store.pool(), since, until, options.endpoint.as_deref()).await;
-        let mut figures = figures.map_err(StoreError::of("reading the shadow log"))?;
+        let window = Window::until_now(since, options);
+        let mut snapshot = store.snapshot().await.map_err(StoreError::of(READING))?;
+        let report = Self::read(&mut snapshot, &window).await?;
+        snapshot.commit().await.map_err(StoreError::of(READING))?;
+        Ok(report)
+    }
+
+    /// Reads what the log says of a window.
+    pub(super) async fn read(snapshot: &mut PgConnection, window: &Window) -> Result<Self, StoreError> {
+        let mut figures = sql::read(snapshot, window).await.map_err(StoreError::of(READING))?;
         let overall = figures.remove(&None).unwrap_or_default();
         let endpoints = figures.into_iter().filter_map(|(endpoint, stats)| Some((endpoint?, stats))).collect();
+        let Window { since, until, .. } = *window;
         Ok(Self { since, until, agreement_form: AGREEMENT_FORM, overall, endpoints })
     }
 }

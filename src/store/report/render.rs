@@ -68,6 +68,14 @@ impl PairStats {
             format!("p10 {:.3}   p50 {:.3}   mean without both empty {rest}", overlap.p10, overlap.p50)
         });
         line(f, "  overlap@10 mean", &share(self.overlap_at_10.map(|overlap| overlap.mean)), &overlap)?;
+        let noise = self.noise_floor;
+        let relative = match noise.pairs {
+            0 => "no pair in which meili was asked twice".to_owned(),
+            pairs => {
+                format!("meili with itself, {} pairs; relative to it {}", count(pairs), share(noise.relative_overlap))
+            }
+        };
+        line(f, "  noise floor", &share(noise.overlap_at_10_mean), &relative)?;
         line(f, "  agreement NDCG mean", &share(self.agreement_ndcg_at_10), form)?;
         line(f, "  identical order", &percent(self.identical_order), "of the first ten")?;
         line(f, "  same first hit", &percent(self.same_top), "of pairs not both empty")?;
@@ -93,7 +101,7 @@ fn latency(f: &mut fmt::Formatter<'_>, label: &str, values: Option<Percentiles>,
 }
 
 /// A whole number in groups of three digits.
-fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgConnection};
 
-use super::{Latencies, Overlap, PairStats, Percentiles, ReadStats, ZeroResults};
+use super::{Latencies, NoiseFloor, Overlap, PairStats, Percentiles, ReadStats, Window, ZeroResults};
 
 /// Rows of a writer that knows only the fixed columns have no microseconds: then the milliseconds count, unless they
 /// are -1, no answer.
 const PAIRS: &str = "
     WITH pair AS (
-        SELECT endpoint, settled, overlap_at_10, agreement_ndcg_at_10_linear_v1 AS agreement,
+        SELECT endpoint, settled, overlap_at_10, noise_overlap_at_10, agreement_ndcg_at_10_linear_v1 AS agreement,
             cardinality(meili_ids) = 0 AS meili_empty,
             cardinality(pg_ids) = 0 AS pg_empty,
             query_offset = 0 AND query_limit > 0 AS first_page,
@@ -24,6 +23,7 @@ const PAIRS: &str = "
             AND created_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'
             AND created_at < 'epoch'::timestamptz + $2 * interval '1 microsecond'
             AND ($3::text IS NULL OR endpoint = $3)
+            AND ($4::bool IS NULL OR settled = $4)
     )
     SELECT endpoint,
         count(*) AS pairs,
@@ -34,6 +34,8 @@ const PAIRS: &str = "
         avg(overlap_at_10) AS overlap_mean,
         percentile_cont(ARRAY[0.1, 0.5]::float8[]) WITHIN GROUP (ORDER BY overlap_at_10) AS overlap,
         avg(overlap_at_10) FILTER (WHERE NOT (meili_empty AND pg_empty)) AS overlap_nonempty,
+        count(noise_overlap_at_10) AS noise_pairs,
+        avg(noise_overlap_at_10) AS noise_overlap,
         avg(agreement) AS agreement,
         avg(identical::int)::float8 AS identical,
         (avg(same_top::int) FILTER (WHERE NOT (meili_empty AND pg_empty)))::float8 AS same_top,
@@ -83,6 +85,8 @@ struct PairRow {
     overlap_mean: Option<f64>,
     overlap: Option<Vec<f64>>,
     overlap_nonempty: Option<f64>,
+    noise_pairs: i64,
+    noise_overlap: Option<f64>,
     agreement: Option<f64>,
     identical: Option<f64>,
     same_top: Option<f64>,
@@ -112,22 +116,16 @@ struct ErrorRow {
 
 /// The figures of each endpoint, and under `None` of all.
 pub(super) async fn read(
-    pool: &PgPool,
-    since: Timestamp,
-    until: Timestamp,
-    endpoint: Option<&str>,
+    snapshot: &mut PgConnection,
+    window: &Window,
 ) -> Result<BTreeMap<Option<String>, ReadStats>, sqlx::Error> {
-    let (since, until) = (since.as_microsecond(), until.as_microsecond());
-    let mut snapshot = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    // A long window takes longer than what the others of this pool may.
-    sqlx::query("SET LOCAL statement_timeout = '10min'").execute(&mut *snapshot).await?;
+    let (since, until) = (window.since.as_microsecond(), window.until.as_microsecond());
+    let endpoint = window.endpoint.as_deref();
     let outcomes: Vec<OutcomeRow> =
         sqlx::query_as(OUTCOMES).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
     let errors: Vec<ErrorRow> =
         sqlx::query_as(ERRORS).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
-    let pairs: Vec<PairRow> =
-        sqlx::query_as(PAIRS).bind(since).bind(until).bind(endpoint).fetch_all(&mut *snapshot).await?;
-    snapshot.commit().await?;
+    let pairs = pairs(snapshot, window, None).await?;
 
     let mut figures: BTreeMap<Option<String>, ReadStats> = BTreeMap::new();
     for mut row in outcomes {
@@ -138,11 +136,26 @@ pub(super) async fn read(
         let errors = &mut figures.entry(row.endpoint).or_default().errors;
         errors.entry(row.outcome).or_default().insert(row.error_kind, row.stored.unsigned_abs());
     }
-    for mut row in pairs {
-        let stats = figures.entry(row.endpoint.take()).or_default();
-        stats.compared = row.into();
+    for (endpoint, compared) in pairs {
+        figures.entry(endpoint).or_default().compared = compared;
     }
     Ok(figures)
+}
+
+/// What the pairs of each endpoint show, and under `None` those of all; only those that are `settled`, or not, if that is given.
+pub(in crate::store) async fn pairs(
+    snapshot: &mut PgConnection,
+    window: &Window,
+    settled: Option<bool>,
+) -> Result<BTreeMap<Option<String>, PairStats>, sqlx::Error> {
+    let rows: Vec<PairRow> = sqlx::query_as(PAIRS)
+        .bind(window.since.as_microsecond())
+        .bind(window.until.as_microsecond())
+        .bind(window.endpoint.as_deref())
+        .bind(settled)
+        .fetch_all(snapshot)
+        .await?;
+    Ok(rows.into_iter().map(|mut row| (row.endpoint.take(), row.into())).collect())
 }
 
 impl ReadStats {
@@ -161,6 +174,12 @@ impl From<PairRow> for PairStats {
             (Some(mean), Some(&[p10, p50])) => Some(Overlap { mean, p10, p50 }),
             _ => None,
         };
+        let relative = |noise: f64| row.overlap_mean.filter(|_| noise > 0.0).map(|mean| mean / noise);
+        let noise_floor = NoiseFloor {
+            pairs: row.noise_pairs.unsigned_abs(),
+            overlap_at_10_mean: row.noise_overlap,
+            relative_overlap: row.noise_overlap.and_then(relative),
+        };
         Self {
             pairs: row.pairs.unsigned_abs(),
             settled: row.settled.unsigned_abs(),
@@ -169,6 +188,7 @@ impl From<PairRow> for PairStats {
             both_empty: row.both_empty.unsigned_abs(),
             overlap_at_10: overlap,
             overlap_at_10_nonempty_mean: row.overlap_nonempty,
+            noise_floor,
             agreement_ndcg_at_10: row.agreement,
             identical_order: row.identical,
             same_top: row.same_top,
@@ -187,7 +207,7 @@ impl From<PairRow> for PairStats {
 }
 
 /// PostgreSQL answers an array of NULLs, or NULL, where there was no value.
-fn percentiles(values: Option<Vec<Option<f64>>>) -> Option<Percentiles> {
+pub(in crate::store) fn percentiles(values: Option<Vec<Option<f64>>>) -> Option<Percentiles> {
     match values?.as_slice() {
         &[Some(p50), Some(p95), Some(p99)] => Some(Percentiles { p50, p95, p99 }),
         _ => None,

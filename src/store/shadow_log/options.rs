@@ -18,6 +18,8 @@ pub struct ShadowLogOptions {
     pub retention: Duration,
     /// How long the writer may take for what is left when it is told to stop. Default 5 s.
     pub drain: Duration,
+    /// Whether the query is kept as it was asked, for `crossfade replay`. Default true.
+    pub requests: bool,
     /// What of a reader is not stored in plain.
     pub redaction: Redaction,
 }
@@ -30,6 +32,7 @@ impl Default for ShadowLogOptions {
             interval: Duration::from_millis(500),
             retention: Duration::from_secs(14 * 24 * 60 * 60),
             drain: Duration::from_secs(5),
+            requests: true,
             redaction: Redaction::default(),
         }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::shadow::{RequestAbsent, StoredRequest};
+
 /// What of a reader is stored as a keyed hash.
 ///
 /// A hash is the first 32 hex digits of HMAC-SHA256 over `user:` or `query:` and the text, so that equal users stay
@@ -12,6 +14,10 @@ use sha2::Sha256;
 ///
 /// The default hashes users under a key drawn at random: nothing can be linked across restarts or replicas. To follow
 /// one reader through the log of a fleet, give every replica the same key.
+///
+/// Requests are kept for [replays](crate::shadow::StoredRequest) as they were asked: with hashed queries none is, and with
+/// hashed users none whose filter names the user who asks. Other ids in a filter are not known as such: a service whose
+/// filters hold them turns [`ShadowLogOptions::requests`](super::ShadowLogOptions::requests) off.
 #[derive(Clone)]
 pub struct Redaction {
     users: Option<Hmac<Sha256>>,
@@ -59,6 +65,15 @@ impl Redaction {
         match &self.users {
             Some(mac) if self.queries => hash(mac, "query:", &text),
             _ => text,
+        }
+    }
+
+    /// The request as stored, or why it is not.
+    pub(super) fn request(&self, request: StoredRequest) -> Result<StoredRequest, RequestAbsent> {
+        match self.users {
+            Some(_) if self.queries => Err(RequestAbsent::Redacted),
+            Some(_) if request.names_reader() => Err(RequestAbsent::NamesReader),
+            _ => Ok(request),
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     document::DocumentId,
     error::Side,
     relevance::agreement_ndcg_at_k,
-    shadow::{Leg, Outcome, ShadowRecord},
+    search::QueryClass,
+    shadow::{Leg, Outcome, RequestAbsent, ShadowRecord, StoredRequest},
 };
 
 /// One row of `shadow_read_logs`, ready to be sent.
@@ -21,6 +22,9 @@ pub(super) struct Row {
     pub(super) endpoint: Arc<str>,
     pub(super) user: String,
     pub(super) query: String,
+    pub(super) classes: Vec<QueryClass>,
+    pub(super) request: Option<StoredRequest>,
+    pub(super) request_absent: Option<RequestAbsent>,
     pub(super) offset: i32,
     pub(super) limit: i32,
     pub(super) primary: Side,
@@ -33,6 +37,7 @@ pub(super) struct Row {
     pub(super) pg: RowLeg,
     pub(super) overlap: f64,
     pub(super) agreement: Option<f64>,
+    pub(super) noise_overlap: Option<f64>,
 }
 
 /// One side's columns.
@@ -47,11 +52,21 @@ pub(super) struct RowLeg {
 impl Row {
     /// The row of a record. Reader and query are redacted, and whatever the table cannot hold is bent to fit: a NUL in
     /// text becomes U+FFFD, numbers beyond a column's range its end.
-    pub(super) fn new(record: ShadowRecord, redaction: &Redaction) -> Self {
+    ///
+    /// Without `requests` none is kept; nor is one that would show what is stored as a hash.
+    pub(super) fn new(record: ShadowRecord, redaction: &Redaction, requests: bool) -> Self {
         let agreement = (record.outcome == Outcome::Compared).then(|| {
             let ids = |side| record.leg(side).ids.as_deref().unwrap_or_default();
             agreement_ndcg_at_k(ids(record.primary), ids(record.primary.other()), 10)
         });
+        let request = record.request.map(|request| {
+            if !requests { Err(RequestAbsent::Off) } else { request.and_then(|request| redaction.request(request)) }
+        });
+        let (request, request_absent) = match request {
+            None => (None, None),
+            Some(Ok(request)) => (Some(request), None),
+            Some(Err(absent)) => (None, Some(absent)),
+        };
         Self {
             at: micros_since_1970(record.at),
             endpoint: if record.endpoint.contains('\0') {
@@ -61,6 +76,9 @@ impl Row {
             },
             user: without_nul(&redaction.user(&record.user)),
             query: without_nul(&redaction.query(record.query)),
+            classes: record.classes,
+            request,
+            request_absent,
             offset: record.offset.try_into().unwrap_or(i32::MAX),
             limit: record.limit.try_into().unwrap_or(i32::MAX),
             primary: record.primary,
@@ -73,6 +91,7 @@ impl Row {
             pg: RowLeg::new(record.pg),
             overlap: record.overlap_at_10.unwrap_or(0.0),
             agreement,
+            noise_overlap: record.noise_overlap_at_10,
         }
     }
 }

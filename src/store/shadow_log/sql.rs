@@ -8,7 +8,11 @@ use super::{
     losses::{LossKey, Losses},
     row::{Row, RowLeg},
 };
-use crate::document::DocumentId;
+use crate::{
+    document::DocumentId,
+    search::QueryClass,
+    shadow::{RequestAbsent, StoredRequest},
+};
 
 /// A row and the id it was promised.
 pub(super) type NumberedRow = (i64, Row);
@@ -21,17 +25,19 @@ const INSERT: &str = "
     INSERT INTO shadow_read_logs (
         id, created_at, endpoint, user_id, query_norm, query_offset, query_limit, primary_side, outcome, error_kind,
         phase, plan_version, settled, meili_ids, latency_meili_ms, latency_meili_us, pg_ids, latency_pg_ms,
-        latency_pg_us, overlap_at_10, agreement_ndcg_at_10_linear_v1)
+        latency_pg_us, overlap_at_10, agreement_ndcg_at_10_linear_v1, query_classes, request, request_absent,
+        noise_overlap_at_10)
     SELECT id, 'epoch'::timestamptz + at * interval '1 microsecond', endpoint, user_id, query_norm, query_offset,
         query_limit, primary_side, outcome, error_kind, phase, plan_version, settled, meili_ids::text[],
-        latency_meili_ms, latency_meili_us, pg_ids::text[], latency_pg_ms, latency_pg_us, overlap, agreement
+        latency_meili_ms, latency_meili_us, pg_ids::text[], latency_pg_ms, latency_pg_us, overlap, agreement,
+        query_classes::text[], request::jsonb, request_absent, noise_overlap
     FROM UNNEST(
         $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::text[], $9::text[],
         $10::text[], $11::text[], $12::bigint[], $13::bool[], $14::text[], $15::int[], $16::bigint[], $17::text[],
-        $18::int[], $19::bigint[], $20::float8[], $21::float8[]
+        $18::int[], $19::bigint[], $20::float8[], $21::float8[], $22::text[], $23::text[], $24::text[], $25::float8[]
     ) AS batch (id, at, endpoint, user_id, query_norm, query_offset, query_limit, primary_side, outcome, error_kind,
         phase, plan_version, settled, meili_ids, latency_meili_ms, latency_meili_us, pg_ids, latency_pg_ms,
-        latency_pg_us, overlap, agreement)
+        latency_pg_us, overlap, agreement, query_classes, request, request_absent, noise_overlap)
     ON CONFLICT (id) DO NOTHING";
 
 /// Several replicas may delete at once: they skip each other's rows.
@@ -83,6 +89,10 @@ pub(super) async fn insert(pool: &PgPool, rows: &[NumberedRow]) -> Result<(), sq
         .bind(column(rows, |(_, row)| row.pg.us))
         .bind(column(rows, |(_, row)| row.overlap))
         .bind(column(rows, |(_, row)| row.agreement))
+        .bind(column(rows, |(_, row)| classes_literal(&row.classes)))
+        .bind(column(rows, |(_, row)| row.request.as_ref().map(StoredRequest::as_json)))
+        .bind(column(rows, |(_, row)| row.request_absent.map_or("", RequestAbsent::as_str)))
+        .bind(column(rows, |(_, row)| row.noise_overlap))
         .execute(pool)
         .await?;
     Ok(())
@@ -109,6 +119,12 @@ fn array_literal(ids: &[DocumentId]) -> String {
     }
     literal.push('}');
     literal
+}
+
+/// The same of names, which need no quotes.
+fn classes_literal(classes: &[QueryClass]) -> String {
+    let names: Vec<&str> = classes.iter().map(|class| class.as_str()).collect();
+    format!("{{{}}}", names.join(","))
 }
 
 /// Whether a failure lies in what a row holds, so that it would come again with that row and only with it. SQLSTATE

@@ -138,8 +138,14 @@ impl ShadowLogWriter {
     }
 
     fn make_rows(&mut self) {
-        let redaction = &self.options.redaction;
-        self.fresh.extend(self.records.drain(..).map(|record| Row::new(record, redaction)));
+        let ShadowLogOptions { redaction, requests, .. } = &self.options;
+        self.fresh.extend(self.records.drain(..).map(|record| {
+            let row = Row::new(record, redaction, *requests);
+            if let Some(absent) = row.request_absent {
+                telemetry::shadow_log_request_absent(absent.as_str());
+            }
+            row
+        }));
     }
 
     /// Writes the batch, however long the database is away.

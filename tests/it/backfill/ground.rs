@@ -23,7 +23,7 @@ use crossfade::{
     error::Side,
     plan::{Flags, Plan, WriteMode},
     settings::IndexSettings,
-    store::{DEFAULT_SCHEMA, ReplicaReport, Store},
+    store::{DEFAULT_SCHEMA, PgReads, ReplicaReport, Store},
     testing::{TestDatabase, TestPostgres},
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -121,6 +121,9 @@ impl Ground {
             replica: replica.to_owned(),
             host: "here".to_owned(),
             plan: Plan::new(Flags { write_mode: mode, ..Flags::default() }),
+            revision: 0,
+            reads: PgReads::default(),
+            reads_before: PgReads::default(),
             journal: Some(journal),
             write,
             every: Duration::from_secs(60),

@@ -73,6 +73,20 @@ async fn it_does_not_mix_its_versions_with_those_of_the_service() {
     assert!(matches!(refused, Err(BackfillError::OtherVersions(_))), "{refused:?}");
 }
 
+/// A repair brings what was not known before under the lowest version there is.
+#[tokio::test]
+async fn what_a_repair_has_copied_is_not_taken_for_a_version_of_the_service() {
+    let ground = Ground::new().await;
+    ground.write(1, Version(1), Some(document(1, "copied by a repair, or by a service that counts"))).await;
+    let backfill = ground.backfill(Scripted::rows(10));
+    backfill.create("job", &ground.options()).await.unwrap();
+    let refused = ground.work(&backfill, "job").await;
+    assert!(matches!(refused, Err(BackfillError::OtherVersions(_))), "{refused:?}");
+    // What has been written live tells which.
+    ground.write(2, Version(1_764_000_000_000 << 20), Some(document(2, "by a clock"))).await;
+    assert!(matches!(ground.work(&backfill, "job").await, Ok(BackfillOutcome::Succeeded(_))));
+}
+
 #[tokio::test]
 async fn rows_and_checkpoint_must_be_in_one_database() {
     let (ground, elsewhere) = (Ground::new().await, Ground::new().await);

@@ -1,7 +1,9 @@
 //! The shadow log on a real PostgreSQL: nothing is stored twice, nothing vanishes uncounted.
 
 mod faults;
+mod frequency;
 mod report;
+mod requests;
 mod storing;
 
 use std::time::{Duration, SystemTime};
@@ -10,7 +12,8 @@ use crossfade::{
     document::DocumentId,
     error::Side,
     plan::Phase,
-    shadow::{Leg, Outcome, ShadowRecord},
+    search::{QueryClass, SearchQuery},
+    shadow::{Leg, Outcome, RequestAbsent, ShadowRecord, StoredRequest},
     store::{DEFAULT_SCHEMA, Redaction, ShadowLogOptions, Store},
     testing::{TestDatabase, TestPostgres},
 };
@@ -94,6 +97,13 @@ fn any_record(random: &mut StdRng, number: usize) -> ShadowRecord {
         endpoint: (*["GET /v1/search", "POST /indexes/{}/search", "typed"].choose(random).unwrap()).into(),
         user: ["", "alice", "bob"].choose(random).unwrap().to_string().into(),
         query: number.to_string(),
+        classes: QueryClass::RECORDED.into_iter().filter(|_| random.random_bool(0.3)).collect(),
+        request: match random.random_range(0..10) {
+            0 => None,
+            1 => Some(Err(RequestAbsent::TooLarge)),
+            2 => Some(Err(RequestAbsent::Unstorable)),
+            _ => Some(StoredRequest::of(&SearchQuery::new(format!("{number} \"{{'\\")))),
+        },
         offset: *[0, 0, 0, 20].choose(random).unwrap(),
         limit: *[0, 10, 20].choose(random).unwrap(),
         primary: *[Side::Meili, Side::Pg].choose(random).unwrap(),
@@ -103,6 +113,7 @@ fn any_record(random: &mut StdRng, number: usize) -> ShadowRecord {
         plan_version: random.random_range(0..100),
         settled: *[None, Some(true), Some(false)].choose(random).unwrap(),
         overlap_at_10: (outcome == Outcome::Compared).then(overlap),
+        noise_overlap_at_10: (outcome == Outcome::Compared && random.random_bool(0.3)).then(|| random.random()),
         meili,
         pg,
     }

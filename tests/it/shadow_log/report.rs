@@ -8,8 +8,8 @@ use crossfade::{
     relevance::{agreement_ndcg_at_k, identical_at_k, percentile, same_top},
     shadow::{Outcome, ShadowRecord, ShadowSink},
     store::{
-        Latencies, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions, ShadowLog,
-        ShadowLogOptions, Store, ZeroResults,
+        Latencies, NoiseFloor, OutcomeCount, Overlap, PairStats, Percentiles, ReadStats, Report, ReportOptions,
+        ShadowLog, ShadowLogOptions, Store, ZeroResults,
     },
 };
 use jiff::Timestamp;
@@ -82,7 +82,9 @@ async fn a_page_for_people_names_what_it_shows() {
     let since = Timestamp::now() - Duration::from_secs(3_600);
     let report = Report::compute(&tables.store, since, &ReportOptions::default()).await.unwrap();
     let page = report.to_string();
-    for expected in ["1,200", "50 lost", "95.83 %", "agreement_ndcg@10/linear-v1", "pg - meili", "shadow_timeout"] {
+    for expected in
+        ["1,200", "50 lost", "95.83 %", "agreement_ndcg@10/linear-v1", "pg - meili", "shadow_timeout", "noise floor"]
+    {
         assert!(page.contains(expected), "`{expected}` is missing in\n{page}");
     }
     assert!(!page.contains("all endpoints"), "one endpoint is shown once:\n{page}");
@@ -151,6 +153,7 @@ fn naive_pairs(stored: &[&ShadowRecord]) -> PairStats {
     let both_empty = |record: &ShadowRecord| empty(record, Side::Meili) && empty(record, Side::Pg);
     let count = |of: &dyn Fn(&ShadowRecord) -> bool| pairs.iter().filter(|record| of(record)).count() as u64;
     let overlaps = sorted(pairs.iter().map(|record| record.overlap_at_10.unwrap()));
+    let noise: Vec<f64> = pairs.iter().filter_map(|record| record.noise_overlap_at_10).collect();
     let first: Vec<&ShadowRecord> = pairs.iter().copied().filter(|it| it.offset == 0 && it.limit > 0).collect();
     let ms = |side| sorted(pairs.iter().map(|record| record.leg(side).latency.unwrap().as_secs_f64() * 1e3));
     let flag = |yes: bool| f64::from(u8::from(yes));
@@ -168,6 +171,13 @@ fn naive_pairs(stored: &[&ShadowRecord]) -> PairStats {
         overlap_at_10_nonempty_mean: mean(
             pairs.iter().filter(|record| !both_empty(record)).map(|record| record.overlap_at_10.unwrap()),
         ),
+        noise_floor: NoiseFloor {
+            pairs: noise.len() as u64,
+            overlap_at_10_mean: mean(noise.iter().copied()),
+            relative_overlap: mean(noise.iter().copied())
+                .zip(mean(overlaps.iter().copied()))
+                .map(|(noise, overlap)| overlap / noise),
+        },
         agreement_ndcg_at_10: mean(
             pairs.iter().map(|record| {
                 agreement_ndcg_at_k(&ids(record, record.primary), &ids(record, record.primary.other()), 10)

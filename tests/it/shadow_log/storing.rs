@@ -53,6 +53,16 @@ fn assert_stored(row: &PgRow, record: &ShadowRecord) {
     assert_eq!(row.get::<Option<bool>, _>("settled"), record.settled);
     assert_eq!(row.get::<i32, _>("query_offset"), record.offset as i32);
     assert_eq!(row.get::<i32, _>("query_limit"), record.limit as i32);
+    let classes: Vec<&str> = record.classes.iter().map(|class| class.as_str()).collect();
+    assert_eq!(row.get::<Vec<String>, _>("query_classes"), classes);
+    let request: Option<serde_json::Value> = row.get("request");
+    let (expected, absent) = match &record.request {
+        None => (None, ""),
+        Some(Ok(request)) => (Some(serde_json::from_str(request.as_json()).unwrap()), ""),
+        Some(Err(absent)) => (None, absent.as_str()),
+    };
+    assert_eq!((request, text("request_absent").as_str()), (expected, absent));
+    assert_eq!(row.get::<Option<f64>, _>("noise_overlap_at_10"), record.noise_overlap_at_10);
     assert_eq!(row.get::<f64, _>("overlap_at_10"), record.overlap_at_10.unwrap_or(0.0));
     let at = record.at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(row.get::<i64, _>("at"), at.as_micros() as i64);

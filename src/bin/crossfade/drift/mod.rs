@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crossfade::{
     drift::{DriftCheck, DriftRepair, DriftSample, RepairPlan, RepairReport, deciding_side},
     plan::{self, FlagSet, Flagging, Plan, PlanHandle},
-    store::{Store, StoreError, StoredFlags},
+    store::{Store, StoreError, StoredFlags, evidence::DriftSeen},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -107,7 +107,7 @@ pub(crate) async fn run(database: &Database, drift: Drift) -> Result<(), Failure
     // Told apart first: a side that is away otherwise shows only after a while.
     let store = database.connect().await?;
     match drift.command {
-        Command::Check { looking } => check(database, &looking).await,
+        Command::Check { looking } => check(database, &store, &looking).await,
         Command::Sample { looking, documents } => sample(database, &looking, documents).await,
         Command::Repair { looking, dry_run: true, .. } => dry_run(database, &store, &looking).await,
         Command::Repair { looking, rate, allow_deletions, clear_stale, why, by, dry_run: false } => {
@@ -128,12 +128,13 @@ pub(crate) async fn run(database: &Database, drift: Drift) -> Result<(), Failure
             } else {
                 output::text(&show::repair(&report, stale, cleared))?;
             }
+            keep(&store, &report.seen()).await;
             if report.agrees { Ok(()) } else { Err(Failure::StillDiffering) }
         }
     }
 }
 
-async fn check(database: &Database, looking: &Looking) -> Result<(), Failure> {
+async fn check(database: &Database, store: &Store, looking: &Looking) -> Result<(), Failure> {
     let mut progress = Progress::new();
     let report = looking.check(database)?.run(|now| progress.tell(now)).await;
     progress.end();
@@ -143,7 +144,15 @@ async fn check(database: &Database, looking: &Looking) -> Result<(), Failure> {
     } else {
         output::text(&show::check(&report))?;
     }
+    keep(store, &report.seen()).await;
     if report.agrees && report.settings.is_empty() { Ok(()) } else { Err(Failure::Differing) }
+}
+
+/// For the gate on drift. Whoever may only read still has his answer.
+async fn keep(store: &Store, seen: &DriftSeen) {
+    if let Err(error) = store.evidence().keep_drift(seen).await {
+        eprintln!("note: the outcome is not kept for `crossfade gate`: {error}");
+    }
 }
 
 async fn sample(database: &Database, looking: &Looking, documents: u64) -> Result<(), Failure> {

@@ -13,7 +13,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use crossfade::{
     backend::meili::MeiliOptions,
-    eval::{EvalReport, ReportOptions},
+    eval::{EvalReport, Figures, ReportOptions},
+    store::evidence::EvalRun,
 };
 use serde::Serialize;
 
@@ -41,6 +42,8 @@ Examples:
   # loaded once, asked often; the first prints the name of the schema:
   crossfade eval --docs d.jsonl.gz --queries q.tsv --settings s.json --rankings r.jsonl --keep-schema
   crossfade eval --schema crossfade_eval_1f... --reuse --queries q.tsv --rankings r.jsonl
+  # kept for the gate on judged NDCG:
+  crossfade eval --reuse --index posts --queries q.tsv --rankings r.jsonl --qrels golden.tsv --store
   # the index that a backfill has filled; exit code 1 if the overlap is lower:
   crossfade eval --reuse --index posts --queries q.tsv --rankings r.jsonl --min-overlap 0.95")]
 pub(crate) struct Eval {
@@ -76,6 +79,12 @@ pub(crate) struct Eval {
     /// How many of the worst queries are listed.
     #[arg(long, default_value_t = 20, value_name = "N")]
     worst: usize,
+    /// Keep the figures in the control tables, where the gate on judged NDCG finds them.
+    #[arg(long, requires = "against")]
+    store: bool,
+    /// Who measures; kept with the figures.
+    #[arg(long, env = "USER", value_name = "NAME", default_value = "unknown")]
+    by: String,
     /// Exit with 1 if the overall overlap@10 is lower, from 0 to 1.
     #[arg(long, value_name = "X", value_parser = share, requires = "against")]
     min_overlap: Option<f64>,
@@ -114,10 +123,25 @@ pub(crate) async fn run(database: &Database, eval: Eval) -> Result<(), Failure> 
         eprintln!("the schema {schema} was kept; ask it again with `crossfade eval --schema {schema} --reuse ...`");
     }
     cleared?;
+    if eval.store {
+        keep(database, &eval, &report.overall).await?;
+    }
     match (eval.min_overlap, report.overall.overlap_at_10) {
         (Some(least), Some(overlap)) if overlap < least => Err(Failure::Overlap { overlap, least }),
         _ => Ok(()),
     }
+}
+
+async fn keep(database: &Database, eval: &Eval, figures: &Figures) -> Result<(), Failure> {
+    let run = EvalRun {
+        index: eval.index.clone(),
+        queries: figures.queries as u64,
+        judged: figures.judged as u64,
+        overlap_at_10: figures.overlap_at_10,
+        ndcg_at_10: figures.ndcg_at_10,
+        source_ndcg_at_10: figures.source.as_ref().and_then(|source| source.ndcg_at_10),
+    };
+    Ok(database.connect().await?.evidence().keep_eval(&run, &eval.by).await?)
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -2,7 +2,7 @@
 
 use crossfade::eval::{Listed, WorstQuery, in_one_line};
 
-use crate::output::plain;
+use crate::output::{cut, pad, plain};
 
 /// How wide the name of a hit is, and all that is shown of it.
 const NAME: usize = 44;
@@ -64,41 +64,10 @@ fn cell(listed: Option<&Listed>) -> String {
     format!("{} {place:>3}{grade}", pad(&name, NAME))
 }
 
-/// As much as fits.
-fn cut(text: &str, most: usize) -> String {
-    if width(text) <= most {
-        return text.to_owned();
-    }
-    let (mut cut, mut used) = (String::new(), 1);
-    for letter in text.chars() {
-        used += wide(letter);
-        if used > most {
-            break;
-        }
-        cut.push(letter);
-    }
-    cut.push('…');
-    cut
-}
-
-fn pad(text: &str, to: usize) -> String {
-    format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
-}
-
-fn width(text: &str) -> usize {
-    text.chars().map(wide).sum()
-}
-
-/// Columns of a terminal: two for Chinese, Japanese, Korean and full-width letters.
-fn wide(letter: char) -> usize {
-    let wide = matches!(letter, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe4f}' | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3fffd}');
-    if wide { 2 } else { 1 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::width;
 
     fn listed(label: &str, other_place: Option<usize>) -> Listed {
         Listed { id: "m1".into(), label: Some(label.to_owned()), other_place, score: None, rules: None, grade: None }
@@ -111,7 +80,6 @@ mod tests {
             let cell = cell(Some(&listed(&label, None)));
             assert!(width(&cell) == NAME + 4 && cell.trim_end_matches([' ', '-']).ends_with('…'), "{cell}");
         }
-        assert_eq!(pad("梅雨", 6), "梅雨  ");
         assert!(cell(Some(&listed("a\u{1b}[31m", None))).starts_with("m1 a\\u{1b}[31m "));
     }
 }

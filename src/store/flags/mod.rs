@@ -1,29 +1,31 @@
 //! Reading and changing the flags. What is allowed is decided by the triggers of the table.
 
-use std::time::Duration;
+mod change;
+mod rollback;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, PgExecutor, Postgres, postgres::PgArguments, query, query::Query, query_as};
-use tokio::time::timeout;
+use sqlx::{FromRow, PgExecutor, query, query_as};
 
-use super::{ACQUIRE_TIMEOUT, Blocker, FlagWatch, Store, StoreError};
-use crate::plan::FlagReading;
+pub use self::rollback::{Latch, RollbackLevel, RolledBack};
+use super::{FlagWatch, Store, StoreError};
+use crate::plan::{FlagReading, FlagSet, Flags, Plan, Refusal};
 
-/// The flag table, its history and the stale mark.
+/// The flag table, its history, the stale mark and the latch.
 #[derive(Clone, Debug)]
 pub struct FlagTable {
     store: Store,
 }
 
-/// How long a change may take in all: a connection, a lock, an answer.
-const CHANGE_DEADLINE: Duration = Duration::from_secs(6);
-
 /// Everything the table says, at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StoredFlags {
+    /// Counts the changes: two readings with the same one are the same.
+    pub revision: i64,
     /// Whether the target has missed writes.
     pub target_stale: bool,
+    /// The latch of a rollback, if it is set.
+    pub latch: Option<Latch>,
     /// The flags that are set, by name; the others have their defaults.
     pub flags: Vec<StoredFlag>,
 }
@@ -41,7 +43,7 @@ pub struct StoredFlag {
     pub updated_at: Timestamp,
 }
 
-/// One change of a flag, or of the stale mark under the name `target_stale`.
+/// One change of a flag, of the stale mark under the name `target_stale`, or of the latch as `rollback_latch`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FlagChange {
     /// Which flag.
@@ -63,7 +65,12 @@ pub struct FlagChange {
 /// Times travel as microseconds since the epoch.
 #[derive(FromRow)]
 struct FlagRow {
+    revision: i64,
     target_stale: bool,
+    latched: bool,
+    latched_by: String,
+    latched_why: String,
+    latched_micros: Option<i64>,
     flag_name: Option<String>,
     flag_value: Option<String>,
     updated_by: Option<String>,
@@ -86,14 +93,16 @@ impl FlagTable {
         Self { store }
     }
 
-    /// All flags and the mark, in one statement and so at one instant.
+    /// All flags, the mark and the latch, in one statement and so at one instant.
     pub async fn read(&self) -> Result<StoredFlags, StoreError> {
         Self::read_on(self.store.pool()).await
     }
 
     pub(super) async fn read_on(executor: impl PgExecutor<'_>) -> Result<StoredFlags, StoreError> {
         let rows: Vec<FlagRow> = query_as(
-            "SELECT target_stale, flag_name, flag_value, updated_by,
+            "SELECT revision, target_stale, latched, latched_by, latched_why,
+                    (extract(epoch FROM latched_at) * 1000000)::BIGINT AS latched_micros,
+                    flag_name, flag_value, updated_by,
                     (extract(epoch FROM updated_at) * 1000000)::BIGINT AS updated_micros
              FROM flag_state LEFT JOIN runtime_flags ON TRUE
              ORDER BY flag_name",
@@ -101,8 +110,15 @@ impl FlagTable {
         .fetch_all(executor)
         .await
         .map_err(StoreError::of("reading the flags"))?;
-        let target_stale = rows.iter().any(|row| row.target_stale);
-        Ok(StoredFlags { target_stale, flags: rows.into_iter().filter_map(FlagRow::into_flag).collect() })
+        // What is not a flag stands in every row.
+        let first = rows.first();
+        let stored = StoredFlags {
+            revision: first.map_or(0, |row| row.revision),
+            target_stale: first.is_some_and(|row| row.target_stale),
+            latch: first.and_then(FlagRow::latch),
+            flags: Vec::new(),
+        };
+        Ok(StoredFlags { flags: rows.into_iter().filter_map(FlagRow::into_flag).collect(), ..stored })
     }
 
     /// Sets one flag; `by` and `why` go into the history. Takes effect in every replica at once.
@@ -121,13 +137,27 @@ impl FlagTable {
 
     /// The latest changes, the newest first.
     pub async fn history(&self, limit: u32) -> Result<Vec<FlagChange>, StoreError> {
+        Self::history_on(self.store.pool(), None, limit).await
+    }
+
+    /// The latest changes, or the latest of those from the first of two instants until before the second.
+    pub(super) async fn history_on(
+        executor: impl PgExecutor<'_>,
+        between: Option<(Timestamp, Timestamp)>,
+        limit: u32,
+    ) -> Result<Vec<FlagChange>, StoreError> {
         let rows: Vec<ChangeRow> = query_as(
             "SELECT flag_name, old_value, new_value, changed_by, db_user, why,
                     (extract(epoch FROM changed_at) * 1000000)::BIGINT AS changed_micros
-             FROM flag_history ORDER BY id DESC LIMIT $1",
+             FROM flag_history
+             WHERE ($2::bigint IS NULL OR changed_at >= 'epoch'::timestamptz + $2 * interval '1 microsecond')
+               AND ($3::bigint IS NULL OR changed_at < 'epoch'::timestamptz + $3 * interval '1 microsecond')
+             ORDER BY id DESC LIMIT $1",
         )
         .bind(i64::from(limit))
-        .fetch_all(self.store.pool())
+        .bind(between.map(|(since, _)| since.as_microsecond()))
+        .bind(between.map(|(_, until)| until.as_microsecond()))
+        .fetch_all(executor)
         .await
         .map_err(StoreError::of("reading the history of the flags"))?;
         Ok(rows.into_iter().map(ChangeRow::into_change).collect())
@@ -143,47 +173,14 @@ impl FlagTable {
         self.set_stale(true, by, why).await
     }
 
-    /// The table as a source of the plan.
-    pub fn watch(&self) -> FlagWatch {
-        FlagWatch::new(self.store.clone())
-    }
-
     async fn set_stale(&self, stale: bool, by: &str, why: &str) -> Result<(), StoreError> {
         let set = query("SELECT set_target_stale($1, $2, $3)").bind(stale).bind(by).bind(why);
         self.change("setting the stale mark", set).await
     }
 
-    /// One change. All of them queue at one row, so that one transaction left open would hold up every rollback.
-    async fn change(&self, doing: &'static str, change: Query<'_, Postgres, PgArguments>) -> Result<(), StoreError> {
-        let changing = async {
-            let mut transaction = self.store.pool().begin().await?;
-            query("SET LOCAL lock_timeout = '3s'").execute(&mut *transaction).await?;
-            change.execute(&mut *transaction).await?;
-            transaction.commit().await
-        };
-        let changed =
-            timeout(CHANGE_DEADLINE, changing).await.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())));
-        match changed.map_err(StoreError::of(doing)) {
-            Err(StoreError::Locked { doing, .. }) => Err(StoreError::Locked { doing, blocker: self.blocker().await }),
-            outcome => outcome,
-        }
-    }
-
-    /// The session that has held the flags longest, should it still do so.
-    async fn blocker(&self) -> Blocker {
-        let holder = query_as(
-            "SELECT pid, usename::TEXT AS role, application_name AS application
-             FROM pg_stat_activity AS session
-             WHERE pid <> pg_backend_pid()
-               AND EXISTS (SELECT FROM pg_locks WHERE pg_locks.pid = session.pid AND granted AND mode <> 'AccessShareLock'
-                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                           AND relation IN ('flag_state'::REGCLASS, 'runtime_flags'::REGCLASS))
-               -- It holds, and does not wait in the same queue.
-               AND NOT EXISTS (SELECT FROM pg_locks WHERE pg_locks.pid = session.pid AND NOT granted)
-             ORDER BY xact_start LIMIT 1",
-        );
-        let found = timeout(ACQUIRE_TIMEOUT, holder.fetch_optional(self.store.pool())).await;
-        found.ok().and_then(Result::ok).flatten().unwrap_or_default()
+    /// The table as a source of the plan.
+    pub fn watch(&self) -> FlagWatch {
+        FlagWatch::new(self.store.clone())
     }
 }
 
@@ -191,11 +188,29 @@ impl StoredFlags {
     /// As the plan takes it.
     pub fn reading(&self) -> FlagReading {
         let texts = self.flags.iter().map(|flag| (flag.flag.clone(), flag.value.clone())).collect();
-        FlagReading { texts, target_stale: self.target_stale }
+        FlagReading { texts, target_stale: self.target_stale, latched: self.latch.is_some(), revision: self.revision }
+    }
+
+    /// The plan that these flags make where no file overrides them.
+    ///
+    /// # Errors
+    /// A value that this version does not know.
+    pub fn plan(&self) -> Result<Plan, Refusal> {
+        let set = FlagSet::parse(self.flags.iter().map(|flag| (&flag.flag, &flag.value)))?;
+        let flags = set.over(Flags::default());
+        Ok(Plan { target_stale: self.target_stale, latched: self.latch.is_some(), ..Plan::new(flags) })
     }
 }
 
 impl FlagRow {
+    fn latch(&self) -> Option<Latch> {
+        self.latched.then(|| Latch {
+            by: self.latched_by.clone(),
+            why: self.latched_why.clone(),
+            at: timestamp(self.latched_micros.unwrap_or_default()),
+        })
+    }
+
     fn into_flag(self) -> Option<StoredFlag> {
         Some(StoredFlag {
             flag: self.flag_name?,

@@ -1,35 +1,23 @@
 //! The processes of the service, as they tell of themselves: who writes what, and how it fares.
 
-use std::time::Duration;
+mod report;
+pub(super) mod tallies;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, PgExecutor, query, query_as};
 
-use super::{Store, StoreError};
-use crate::{journal::Status, plan::Plan};
+pub use self::{
+    report::{PgReads, ReplicaReport},
+    tallies::ReadTally,
+};
+use super::{Store, StoreError, StoredFlags};
+use crate::plan::{Flag, ReadBackend};
 
 /// The table of replicas.
 #[derive(Clone, Debug)]
 pub struct Replicas {
     store: Store,
-}
-
-/// What a process tells of itself.
-#[derive(Clone, Debug)]
-pub struct ReplicaReport {
-    /// Drawn at random with every start.
-    pub replica: String,
-    /// The machine, for people.
-    pub host: String,
-    /// The plan it goes by.
-    pub plan: Plan,
-    /// Its journal; `None` if it has none, or that did not answer.
-    pub journal: Option<Status>,
-    /// How long its writes have taken since the last report; `None` if there were none.
-    pub write: Option<Duration>,
-    /// How long it is at most until the next report.
-    pub every: Duration,
 }
 
 /// A process of the service.
@@ -47,6 +35,28 @@ pub struct Replica {
     pub write_mode: String,
     /// Where its reads go.
     pub read_backend: String,
+    /// The share of readers on PostgreSQL, while reads go there.
+    pub read_pg_percent: String,
+    /// The share of its reads that is compared.
+    pub shadow_sample_rate: String,
+    /// Whether it takes PostgreSQL for stale.
+    pub target_stale: bool,
+    /// Whether it is latched by a rollback.
+    pub latched: bool,
+    /// The revision of the flags that its plan goes by; 0 if it has read none.
+    pub revision: i64,
+    /// Reads that PostgreSQL was to answer, since the process started.
+    pub wanted: i64,
+    /// Those that it answered.
+    pub answered: i64,
+    /// Those that it did not.
+    pub fallbacks: i64,
+    /// Reads that PostgreSQL was being asked at the last report.
+    pub under_way: i64,
+    /// When PostgreSQL last answered a read here, by the clock of the database; `None`: never.
+    pub answered_at: Option<Timestamp>,
+    /// How long ago that was, in seconds.
+    pub answered_seconds: Option<f64>,
     /// Since when it has been in this write mode, as far as it has told.
     pub mode_since: Timestamp,
     /// For how long it has been in it, in seconds, by the clock of the database.
@@ -71,20 +81,11 @@ const MISSED: f64 = 4.0;
 /// Silent processes are remembered for an hour, in seconds.
 const REMEMBERED: f64 = 3_600.0;
 
-const REPORT: &str = "
-    INSERT INTO replicas AS r (replica, host, plan_version, phase, write_mode, read_backend, mode_since,
-        journal_pending, journal_oldest_seconds, journal_dead_letters, write_millis, report_seconds)
-    VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7, $8, $9, $10, $11)
-    ON CONFLICT (replica) DO UPDATE SET
-        plan_version = excluded.plan_version, phase = excluded.phase, write_mode = excluded.write_mode,
-        read_backend = excluded.read_backend,
-        mode_since = CASE WHEN r.write_mode = excluded.write_mode THEN r.mode_since ELSE excluded.mode_since END,
-        journal_pending = excluded.journal_pending, journal_oldest_seconds = excluded.journal_oldest_seconds,
-        journal_dead_letters = excluded.journal_dead_letters, write_millis = excluded.write_millis,
-        seen_at = clock_timestamp(), report_seconds = excluded.report_seconds";
-
-const ALL: &str = "
-    SELECT replica, host, plan_version, phase, write_mode, read_backend,
+pub(crate) const ALL: &str = "
+    SELECT replica, host, plan_version, phase, write_mode, read_backend, read_pg_percent, shadow_sample_rate, target_stale,
+        latched, revision, pg_answered AS answered, pg_failed + pg_held_back + pg_unfit AS fallbacks,
+        pg_under_way AS under_way, (extract(epoch FROM pg_answered_at) * 1000000)::bigint AS answered_micros,
+        extract(epoch FROM clock_timestamp() - pg_answered_at)::float8 AS answered_seconds,
         (extract(epoch FROM mode_since) * 1000000)::bigint AS mode_micros,
         extract(epoch FROM clock_timestamp() - mode_since)::float8 AS mode_seconds,
         journal_pending, journal_oldest_seconds, journal_dead_letters, write_millis,
@@ -92,8 +93,6 @@ const ALL: &str = "
     FROM replicas WHERE seen_at > clock_timestamp() - make_interval(secs => $1) ORDER BY started_at, replica";
 
 const FORGET: &str = "DELETE FROM replicas WHERE replica = $1";
-
-const FORGET_OLD: &str = "DELETE FROM replicas WHERE seen_at < clock_timestamp() - make_interval(secs => $1)";
 
 #[derive(FromRow)]
 struct Row {
@@ -103,6 +102,16 @@ struct Row {
     phase: String,
     write_mode: String,
     read_backend: String,
+    read_pg_percent: String,
+    shadow_sample_rate: String,
+    target_stale: bool,
+    latched: bool,
+    revision: i64,
+    answered: i64,
+    fallbacks: i64,
+    under_way: i64,
+    answered_micros: Option<i64>,
+    answered_seconds: Option<f64>,
     mode_micros: i64,
     mode_seconds: f64,
     journal_pending: Option<i64>,
@@ -121,39 +130,15 @@ impl Store {
 }
 
 impl Replicas {
-    /// Tells of a process.
-    pub async fn report(&self, report: &ReplicaReport) -> Result<(), StoreError> {
-        let ReplicaReport { replica, host, plan, journal, write, every } = report;
-        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let told = query(REPORT)
-            .bind(replica)
-            .bind(host)
-            .bind(count(plan.version))
-            .bind(plan.phase().to_string())
-            .bind(plan.flags.write_mode.as_str())
-            .bind(plan.flags.read_backend.as_str())
-            .bind(journal.as_ref().map(|journal| count(journal.pending)))
-            .bind(journal.as_ref().map(|journal| journal.oldest_seconds.unwrap_or(0.0)))
-            .bind(journal.as_ref().map(|journal| count(journal.dead_letters)))
-            .bind(write.map(|write| write.as_secs_f64() * 1e3))
-            .bind(every.as_secs_f64());
-        let doing = "reporting of this process";
-        told.execute(self.store.pool()).await.map_err(StoreError::of(doing))?;
-        Ok(())
-    }
-
-    /// Forgets those that have said nothing for an hour: nobody is shown them any more.
-    pub(crate) async fn forget_old(&self) -> Result<(), StoreError> {
-        let forgotten = query(FORGET_OLD).bind(REMEMBERED).execute(self.store.pool()).await;
-        forgotten.map_err(StoreError::of("forgetting processes of long ago"))?;
-        Ok(())
-    }
-
     /// All that have reported within the last hour and not been forgotten since.
     pub async fn all(&self) -> Result<Vec<Replica>, StoreError> {
+        Self::all_on(self.store.pool()).await
+    }
+
+    pub(super) async fn all_on(executor: impl PgExecutor<'_>) -> Result<Vec<Replica>, StoreError> {
         let rows: Vec<Row> = query_as(ALL)
             .bind(REMEMBERED)
-            .fetch_all(self.store.pool())
+            .fetch_all(executor)
             .await
             .map_err(StoreError::of("reading which processes there are"))?;
         Ok(rows.into_iter().map(Row::into_replica).collect())
@@ -166,6 +151,27 @@ impl Replicas {
     }
 }
 
+impl Replica {
+    /// Whether it goes by these flags, and nothing else: the same four, the same marks. One that overrides a flag by a local
+    /// file does not, even if it has read them.
+    pub fn follows(&self, stored: &StoredFlags) -> bool {
+        let Ok(plan) = stored.plan() else { return false };
+        let own = [&self.write_mode, &self.read_backend, &self.read_pg_percent, &self.shadow_sample_rate];
+        Flag::ALL.into_iter().zip(own).all(|(flag, own)| plan.flags.text(flag) == *own)
+            && (self.target_stale, self.latched) == (plan.target_stale, plan.latched)
+    }
+
+    /// Whether Meilisearch answers every read here.
+    pub fn reads_meili(&self) -> bool {
+        self.read_backend == ReadBackend::Meili.as_str() || self.read_pg_percent == "0"
+    }
+}
+
+/// PostgreSQL's range is wider than jiff's; nothing this crate writes is out of either.
+fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 impl Row {
     fn into_replica(self) -> Replica {
         Replica {
@@ -176,7 +182,18 @@ impl Row {
             phase: self.phase,
             write_mode: self.write_mode,
             read_backend: self.read_backend,
-            mode_since: Timestamp::from_microsecond(self.mode_micros).unwrap_or_default(),
+            read_pg_percent: self.read_pg_percent,
+            shadow_sample_rate: self.shadow_sample_rate,
+            target_stale: self.target_stale,
+            latched: self.latched,
+            revision: self.revision,
+            wanted: self.answered + self.fallbacks,
+            answered: self.answered,
+            fallbacks: self.fallbacks,
+            under_way: self.under_way,
+            answered_at: self.answered_micros.map(timestamp),
+            answered_seconds: self.answered_seconds,
+            mode_since: timestamp(self.mode_micros),
             mode_seconds: self.mode_seconds,
             journal_pending: self.journal_pending,
             journal_oldest_seconds: self.journal_oldest_seconds,
