@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Metric, Policy, samples::Samples, window::Window};
 use crate::{
-    plan::Flag,
+    plan::{Flag, Phase, Refusal},
     store::{
         Replica, Store, StoreError, StoredFlags,
         evidence::{DriftSeen, EvalRun, LastBackfill, Recorded},
@@ -91,5 +91,13 @@ impl Look {
     pub fn latch(&self) -> Option<String> {
         let latch = self.flags.latch.as_ref()?;
         Some(format!("{} ({})", latch.why, latch.by))
+    }
+
+    /// Where the migration stands.
+    ///
+    /// # Errors
+    /// The table holds a value that this version does not know.
+    pub fn phase(&self) -> Result<Phase, Refusal> {
+        Ok(self.flags.plan()?.phase())
     }
 }

@@ -46,7 +46,7 @@ mod window;
 mod words;
 
 pub use self::{
-    decide::decide,
+    decide::{decide, last_step},
     decision::{ClassQuality, Decision, Judged, NextStep, Noise, WorstClass},
     gate::{Class, Gate, Goal},
     ladder::{Ladder, Step, StepKind},

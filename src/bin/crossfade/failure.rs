@@ -26,6 +26,10 @@ pub(crate) enum Failure {
     NoDatabase,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "nothing was changed: {0}; `crossfade advance` takes the step when it is time, --force sets the flag all the same"
+    )]
+    NoWayBackYet(String),
     #[error(transparent)]
     Gates(PolicyError),
     #[error(transparent)]
@@ -124,7 +128,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::NoJournal | Self::NoSuchFile(_) | Self::NotConfirmed => 2,
             Self::NoDatabase | Self::Store(StoreError::InvalidUrl | StoreError::InvalidSchema(_)) => 2,
-            Self::Store(StoreError::Refused { .. }) | Self::Gates(_) => 3,
+            Self::Store(StoreError::Refused { .. }) | Self::Gates(_) | Self::NoWayBackYet(_) => 3,
             Self::Store(StoreError::Unreachable { .. }) => 4,
             Self::Cutover(CutoverError::Store(StoreError::Unreachable { .. })) => 4,
             Self::Cutover(CutoverError::NotKept { .. }) => 1,

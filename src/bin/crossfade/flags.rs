@@ -2,16 +2,17 @@
 
 use clap::{Args, Subcommand};
 use crossfade::{
-    plan::{self, Flag, FlagSet, Phase, Plan},
+    gates::{Look, last_step},
+    plan::{self, Flag, FlagSet, Phase, Plan, WriteMode},
     store::{FlagChange, Latch, Store, StoreError, StoredFlag, StoredFlags},
 };
 use serde::Serialize;
 
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, gate::file::GateFile, output};
 
 #[derive(Args)]
 #[command(after_help = "\
-A migration, step by step:
+`crossfade advance` takes the steps of a migration on evidence. By hand:
   crossfade flags set search_write_mode dual --why 'write both sides'
   crossfade flags set shadow_sample_rate 5 --why 'compare 5 % of the reads'
   crossfade flags set search_read_pg_percent 5 --why 'prepare the canary'
@@ -54,6 +55,11 @@ Flags and values (the default first):
         flag: String,
         /// Its new value.
         value: String,
+        /// Set search_write_mode=pg_only although pg has not answered all readers for long enough, or drift is not known to be 0.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        gates: GateFile,
         #[command(flatten)]
         change: Change,
         #[command(flatten)]
@@ -130,7 +136,10 @@ pub(crate) async fn run(store: &Store, flags: Flags) -> Result<(), Failure> {
                 shown => Ok(output::text(shown.map_or("", |shown| &shown.value))?),
             }
         }
-        Command::Set { flag, value, change, format } => {
+        Command::Set { flag, value, force, gates, change, format } => {
+            if !force && (flag.as_str(), value.as_str()) == (Flag::WriteMode.name(), WriteMode::PgOnly.as_str()) {
+                has_a_way_back(store, &gates).await?;
+            }
             table.set(&flag, &value, &change.by, &change.why).await?;
             show(&table.read().await?, &format)
         }
@@ -150,6 +159,18 @@ pub(crate) async fn run(store: &Store, flags: Flags) -> Result<(), Failure> {
             let rows: Vec<[String; 7]> = history.into_iter().map(row).collect();
             Ok(output::text(&output::columns(["WHEN", "FLAG", "OLD", "NEW", "WHO", "DB USER", "WHY"], &rows))?)
         }
+    }
+}
+
+/// The step without an instant way back is not taken by a slip of the hand.
+async fn has_a_way_back(store: &Store, gates: &GateFile) -> Result<(), Failure> {
+    let policy = gates.read()?;
+    let look = Look::take(store, &policy).await?;
+    // Where readers are not all on PostgreSQL the rules refuse it, and say so better.
+    let all_readers = look.phase().map_err(refused)? == Phase::TargetPrimary;
+    match last_step(&policy, &look) {
+        blocked if all_readers && !blocked.is_empty() => Err(Failure::NoWayBackYet(blocked.join("; "))),
+        _ => Ok(()),
     }
 }
 

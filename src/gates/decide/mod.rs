@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    Class, Decision, Gate, Judged, Kind, Look, Metric, Noise, Policy, Seen, Statistic, Step, StepKind, Verdict,
+    Class, Decision, Gate, Goal, Judged, Kind, Look, Metric, Noise, Policy, Seen, Statistic, Step, StepKind, Verdict,
     decision::{ClassQuality, WorstClass},
     samples::Tally,
     words::in_words,
@@ -65,29 +65,36 @@ fn blocked(policy: &Policy, look: &Look, plan: &Plan, step: Step) -> Vec<String>
         );
     }
     if step.kind == StepKind::TargetOnly {
-        let stood = look.reads_since.map_or(SignedDuration::ZERO, |since| look.now.duration_since(since));
-        let (stood, wanted) = (stood.unsigned_abs(), policy.observe);
-        if stood < wanted {
-            blocked.push(format!(
-                "pg has answered all readers for {} of {}: after this step there is no instant way back",
-                in_words(stood),
-                in_words(wanted)
-            ));
-        }
-        let gate = Gate {
-            name: String::new(),
-            metric: Metric::DriftDocuments,
-            statistic: None,
-            goal: super::Goal::AtMost(0.0),
-            window: DRIFT_AGE,
-            min_samples: 1,
-            before: [StepKind::TargetOnly].into(),
-            class: Class::All,
-        };
-        let (verdict, why) = gate.judge(&look.fact(&gate));
-        if verdict != Verdict::Pass {
-            blocked.push(format!("drift is not known to be 0 ({why}): after this step there is no instant way back"));
-        }
+        blocked.extend(last_step(policy, look));
+    }
+    blocked
+}
+
+/// What stands in the way of writing PostgreSQL alone, whoever takes that step: it is the one without an instant way back.
+pub fn last_step(policy: &Policy, look: &Look) -> Vec<String> {
+    let mut blocked = Vec::new();
+    let stood = look.reads_since.map_or(SignedDuration::ZERO, |since| look.now.duration_since(since));
+    let (stood, wanted) = (stood.unsigned_abs(), policy.observe);
+    if stood < wanted {
+        blocked.push(format!(
+            "pg has answered all readers for {} of {}: after this step there is no instant way back",
+            in_words(stood),
+            in_words(wanted)
+        ));
+    }
+    let gate = Gate {
+        name: String::new(),
+        metric: Metric::DriftDocuments,
+        statistic: None,
+        goal: Goal::AtMost(0.0),
+        window: DRIFT_AGE,
+        min_samples: 1,
+        before: [StepKind::TargetOnly].into(),
+        class: Class::All,
+    };
+    let (verdict, why) = gate.judge(&look.fact(&gate));
+    if verdict != Verdict::Pass {
+        blocked.push(format!("drift is not known to be 0 ({why}): after this step there is no instant way back"));
     }
     blocked
 }

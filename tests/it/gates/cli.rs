@@ -53,6 +53,32 @@ async fn advance_says_what_it_did_and_what_it_did_not() {
 }
 
 #[tokio::test]
+async fn the_last_step_is_not_taken_by_a_slip_of_the_hand() {
+    let ground = Ground::fresh().await;
+    let url = Some(ground.database.url());
+    let last = ["flags", "set", "search_write_mode", "pg_only", "--why", "done"];
+    // The rules of the flags come first.
+    let early = run(url, &last).await;
+    assert!(early.code == Some(3) && early.stderr.contains("one_step"), "{}", early.stderr);
+    ground.set(&[("search_write_mode", "dual"), ("search_read_backend", "pg")]).await;
+    let refused = run(url, &last).await;
+    assert_eq!(refused.code, Some(3));
+    for word in ["no instant way back", "of 7d", "drift is not known", "crossfade advance", "--force"] {
+        assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
+    }
+    ground.all_well().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gates.toml");
+    std::fs::write(&path, "observe = '1ms'").unwrap();
+    let with_file = [&last[..], &["--gates", path.to_str().unwrap()]].concat();
+    assert_eq!(run(url, &with_file).await.code, Some(0));
+    // And back, and again without waiting.
+    ground.set(&[("search_write_mode", "dual")]).await;
+    assert_eq!(run(url, &last).await.code, Some(3));
+    assert_eq!(run(url, &[&last[..], &["--force"]].concat()).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn a_gate_file_that_cannot_be_is_refused_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gates.toml");

@@ -111,3 +111,6 @@ impl Look {
 fn sum(one: f64, other: f64) -> f64 {
     one + other
 }
+
+#[cfg(test)]
+mod tests;
