@@ -19,6 +19,7 @@ mod replicas;
 mod report;
 mod rollback;
 mod span;
+mod stop;
 
 use std::process::ExitCode;
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::{database::Database, failure::Failure, gate::file::GateFile, output};
+use crate::{database::Database, failure::Failure, gate::file::GateFile, output, stop::Stop};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -66,13 +66,7 @@ pub(crate) async fn run(database: &Database, ramp: Ramp) -> Result<(), Failure> 
         controller.leave().await;
         return tell(&Ok(round?), ramp.json);
     }
-    let stop = CancellationToken::new();
-    let asked = async {
-        // Without signals it works until it is killed; its lease runs out then.
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.cancel();
-        }
-    };
+    let (asked, stop) = (Stop::listen(), CancellationToken::new());
     let mut last = String::new();
     let mut failed = None;
     let rounds = controller.run(stop.clone(), |round| {
@@ -88,7 +82,8 @@ pub(crate) async fn run(database: &Database, ramp: Ramp) -> Result<(), Failure> 
     });
     tokio::select! {
         () = rounds => {}
-        () = async { asked.await; std::future::pending().await } => {}
+        // It gives its lease back before it ends.
+        () = async { asked.asked().await; stop.cancel(); std::future::pending().await } => {}
     }
     failed.map_or(Ok(()), Err)
 }

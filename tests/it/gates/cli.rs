@@ -1,6 +1,17 @@
 //! `crossfade gate`, `advance` and `ramp`, as a person runs them.
 
+use std::{process::Stdio, time::Duration};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    time::timeout,
+};
 
 use super::Ground;
 use crate::cli::run;
@@ -50,6 +61,28 @@ async fn advance_says_what_it_did_and_what_it_did_not() {
 
     let once = run(url, &["ramp", "--once", "--json"]).await;
     assert_eq!((once.code, &json(&once.stdout)["round"]), (Some(0), &"waits".into()), "{}", once.stderr);
+}
+
+#[tokio::test]
+async fn a_ramp_that_is_asked_to_stop_gives_its_place_away() {
+    let ground = Ground::fresh().await;
+    let url = Some(ground.database.url());
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut ramp = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+        ramp.args(["ramp", "--json"]).env("DATABASE_URL", ground.database.url()).stdout(Stdio::piped());
+        let mut ramp = ramp.kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(ramp.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap().unwrap();
+        assert_eq!(json(&first)["round"], "waits", "{first}");
+        let other = run(url, &["ramp", "--once", "--json"]).await;
+        assert_eq!(json(&other.stdout)["round"], "stands_by", "{}", other.stderr);
+
+        kill(Pid::from_raw(ramp.id().unwrap().try_into().unwrap()), signal).unwrap();
+        let ended = timeout(Duration::from_secs(20), ramp.wait()).await.unwrap().unwrap();
+        assert_eq!(ended.code(), Some(0), "{signal}");
+        let other = run(url, &["ramp", "--once", "--json"]).await;
+        assert_eq!(json(&other.stdout)["round"], "waits", "{signal}: {}", other.stderr);
+    }
 }
 
 #[tokio::test]

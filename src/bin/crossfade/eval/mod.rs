@@ -4,7 +4,6 @@ mod files;
 mod ground;
 mod progress;
 mod show;
-mod stop;
 mod work;
 mod worst;
 
@@ -18,8 +17,8 @@ use crossfade::{
 };
 use serde::Serialize;
 
-use self::{files::Files, ground::Ground, progress::Progress, stop::Stop, work::Measured};
-use crate::{database::Database, failure::Failure, output};
+use self::{files::Files, ground::Ground, progress::Progress, work::Measured};
+use crate::{database::Database, failure::Failure, output, stop::Stop};
 
 #[derive(Args)]
 #[command(after_help = "\

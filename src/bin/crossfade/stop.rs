@@ -1,4 +1,4 @@
-//! Ctrl-C, and SIGTERM where there is one: what was made is to be taken away first.
+//! Ctrl-C, and SIGTERM where there is one: what was made, or held, is to be given back first.
 
 use std::future::pending;
 
@@ -11,11 +11,11 @@ use futures_util::{
 use crate::failure::Failure;
 
 /// Whether the process was asked to stop.
-pub(super) struct Stop(Shared<BoxFuture<'static, ()>>);
+pub(crate) struct Stop(Shared<BoxFuture<'static, ()>>);
 
 impl Stop {
     /// Listens from now on: a signal that comes before anybody waits for it is not lost, and ends nothing by itself.
-    pub(super) fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let asked = async {
             tokio::select! {
                 () = interrupted() => {}
@@ -28,8 +28,13 @@ impl Stop {
         stop
     }
 
+    /// Waits until it is.
+    pub(crate) async fn asked(&self) {
+        self.0.clone().await;
+    }
+
     /// The outcome of the work, or that it was given up because the process was asked to stop.
-    pub(super) async fn unless_asked<T>(&self, work: impl Future<Output = Result<T, EvalError>>) -> Result<T, Failure> {
+    pub(crate) async fn unless_asked<T>(&self, work: impl Future<Output = Result<T, EvalError>>) -> Result<T, Failure> {
         tokio::select! {
             biased;
             () = self.0.clone() => Err(Failure::Interrupted),
