@@ -140,10 +140,3 @@ impl From<Step> for NextStep {
         }
     }
 }
-
-impl Decision {
-    /// Whether it may be overridden: only gates can.
-    pub fn can_be_overridden(&self) -> bool {
-        self.step.is_some() && self.blocked.is_empty()
-    }
-}

@@ -1,8 +1,8 @@
 //! What the gates decided, as the page shows it.
 
-use super::{ClassRow, DriftSeen, Noise, Page, Verdict, VerdictRow, VerdictTable};
+use super::{ClassRow, DriftSeen, Noise, Page, VerdictRow, VerdictTable};
 use crate::{
-    gates::{self, ClassQuality, Decision, Goal, Judged},
+    gates::{ClassQuality, Decision, Goal, Judged},
     store::evidence,
 };
 
@@ -10,7 +10,7 @@ impl Page {
     /// Everything that a decision says: verdicts, quality by class, the noise floor.
     pub fn decision(self, decision: &Decision, latch: Option<String>) -> Self {
         let page = self.verdicts(VerdictTable {
-            overall: decision.verdict.into(),
+            overall: decision.verdict,
             next_step: decision.step.as_ref().map(|step| step.what.clone()),
             rows: decision.gates.iter().map(VerdictRow::from).collect(),
             latch,
@@ -28,22 +28,12 @@ impl Page {
     }
 }
 
-impl From<gates::Verdict> for Verdict {
-    fn from(verdict: gates::Verdict) -> Self {
-        match verdict {
-            gates::Verdict::Pass => Self::Pass,
-            gates::Verdict::Hold => Self::Hold,
-            gates::Verdict::Fail => Self::Fail,
-        }
-    }
-}
-
 impl From<&Judged> for VerdictRow {
     fn from(judged: &Judged) -> Self {
         Self {
             gate: judged.gate.clone(),
             class: judged.class.map(|class| class.to_string()),
-            verdict: judged.verdict.into(),
+            verdict: judged.verdict,
             value: judged.value,
             lower: judged.lower,
             upper: judged.upper,

@@ -2,18 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::store::Overlap;
-
-/// What is said of a gate, or of all together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// The evidence is on the right side of the threshold.
-    Pass,
-    /// The evidence is on the wrong side of it.
-    Fail,
-    /// There is not enough evidence to say.
-    Hold,
-}
+use crate::{gates::Verdict, store::Overlap};
 
 /// What the gates say.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,17 +88,6 @@ pub struct DriftSeen {
     pub pg_documents: u64,
     /// Documents that differ, by how: `missing`, `extra`, `stale`, `tombstone`.
     pub differing: Vec<(String, u64)>,
-}
-
-impl Verdict {
-    /// The word of it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Hold => "hold",
-        }
-    }
 }
 
 impl DriftSeen {

@@ -22,7 +22,9 @@ mod plot;
 
 use crate::{backfill::Job, store::Overview};
 
-pub use input::{ClassRow, DriftSeen, Noise, Verdict, VerdictRow, VerdictTable};
+pub use input::{ClassRow, DriftSeen, Noise, VerdictRow, VerdictTable};
+
+pub use crate::gates::Verdict;
 pub use plot::PlotError;
 
 /// A page in the making. What is not given is shown as not known.

@@ -16,6 +16,7 @@ mod shadow_rows;
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
@@ -150,4 +151,10 @@ fn is_plain_identifier(name: &str) -> bool {
     let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     starts_well && name.len() <= 63 && name.bytes().all(is_plain)
+}
+
+/// A time of the tables, which travels as microseconds since 1970. PostgreSQL's range is wider than jiff's; nothing this crate
+/// writes is out of either.
+fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,6 +1,7 @@
 //! What tests and rehearsals stand on.
 
 pub mod meili;
+pub mod packages;
 pub mod postgres;
 mod records;
 

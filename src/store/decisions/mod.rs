@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{FromRow, query_as, query_scalar, types::Json};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, timestamp};
 
 /// Keeps and reads decisions.
 #[derive(Clone, Debug)]
@@ -165,7 +165,7 @@ impl Decisions {
 impl StepRow {
     fn into_step(self) -> Step {
         Step {
-            at: Timestamp::from_microsecond(self.at_micros).unwrap_or(Timestamp::UNIX_EPOCH),
+            at: timestamp(self.at_micros),
             step: self.step,
             share: self.share,
             verdict_id: self.verdict_id,

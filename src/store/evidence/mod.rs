@@ -10,7 +10,7 @@ pub use self::{
     kept::{DriftSeen, EvalRun},
     pairs::{Pair, Settled},
 };
-use super::{Store, StoreError};
+use super::{Store, StoreError, timestamp};
 use crate::plan::Flag;
 
 /// Reads and keeps evidence.
@@ -107,8 +107,4 @@ impl Evidence {
         let micros = query_scalar(NOW).fetch_one(self.store.pool()).await;
         Ok(timestamp(micros.map_err(StoreError::of("reading the clock"))?))
     }
-}
-
-fn timestamp(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgExecutor, query, query_as};
 
 pub use self::rollback::{Latch, RollbackLevel, RolledBack};
-use super::{FlagWatch, Store, StoreError};
+use super::{FlagWatch, Store, StoreError, timestamp};
 use crate::plan::{FlagReading, FlagSet, Flags, Plan, Refusal};
 
 /// The flag table, its history, the stale mark and the latch.
@@ -233,9 +233,4 @@ impl ChangeRow {
             when: timestamp(self.changed_micros),
         }
     }
-}
-
-/// PostgreSQL's range is wider than jiff's; nothing this crate writes is out of either.
-fn timestamp(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }

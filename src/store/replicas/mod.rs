@@ -11,7 +11,7 @@ pub use self::{
     report::{PgReads, ReplicaReport},
     tallies::ReadTally,
 };
-use super::{Store, StoreError, StoredFlags};
+use super::{Store, StoreError, StoredFlags, timestamp};
 use crate::plan::{Flag, ReadBackend};
 
 /// The table of replicas.
@@ -165,11 +165,6 @@ impl Replica {
     pub fn reads_meili(&self) -> bool {
         self.read_backend == ReadBackend::Meili.as_str() || self.read_pg_percent == "0"
     }
-}
-
-/// PostgreSQL's range is wider than jiff's; nothing this crate writes is out of either.
-fn timestamp(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 impl Row {
