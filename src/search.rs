@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 
 mod class;
 mod extras;
+mod parameters;
 
 pub use class::QueryClass;
 pub use extras::{Extras, FacetCounts, FacetStats, Formatting, HitExtras};
+#[cfg(feature = "http")]
+pub(crate) use parameters::is_switch;
+pub use parameters::{ParameterError, Parameters};
 
 use crate::document::{Document, DocumentId};
 

@@ -77,7 +77,7 @@ mod tests {
         let file = NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
         let path = file.path().display().to_string();
-        let queries = [EvalQuery { id: "a".to_owned(), class: None, text: String::new() }];
+        let queries = [EvalQuery::new("a", None, "")];
         Judgments::read(file.path(), &queries).map_err(|error| error.to_string().replace(&path, "FILE"))
     }
 

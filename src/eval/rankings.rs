@@ -79,7 +79,7 @@ impl Ranking {
         Self {
             query_id: query.id.clone(),
             class: query.class.clone(),
-            q: query.text.clone(),
+            q: query.text().to_owned(),
             ids: answer.ids.clone(),
             scores: answer.scores.clone(),
             estimated_total_hits: answer.total,
@@ -106,7 +106,7 @@ impl Rankings {
         let mut answer = |query: &EvalQuery| {
             let wrong = |why: &str| EvalError::content(&self.path, format!("the query `{}` {why}", query.id));
             let ranking = self.by_query.remove(&query.id).ok_or_else(|| wrong("is not in it"))?;
-            if ranking.q != query.text {
+            if ranking.q != query.text() {
                 return Err(wrong("was recorded with another text"));
             }
             Ok(ranking.into_answer())
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn query(id: &str, text: &str) -> EvalQuery {
-        EvalQuery { id: id.to_owned(), class: None, text: text.to_owned() }
+        EvalQuery::new(id, None, text)
     }
 
     fn read(text: &str) -> Result<Rankings, String> {

@@ -91,7 +91,7 @@ mod tests {
     use crate::eval::{Answer, EvalQuery, Judgments};
 
     fn query(id: &str, class: Option<&str>) -> EvalQuery {
-        EvalQuery { id: id.to_owned(), class: class.map(str::to_owned), text: format!("text of {id}") }
+        EvalQuery::new(id, class, format!("text of {id}"))
     }
 
     fn answer(ids: &[&str], total: u64, millis: Option<f64>) -> Answer {

@@ -45,14 +45,13 @@ impl<'a> Run<'a> {
     pub async fn ask(&self, queries: &[EvalQuery], mut tell: impl FnMut(usize)) -> Result<Vec<Answer>, EvalError> {
         let warm_up = &queries[..self.warm_up.min(queries.len())];
         for (done, query) in (1..).zip(warm_up) {
-            let _unmeasured = ask(self.backend, &query.question(), self.deadline).await;
+            let _unmeasured = ask(self.backend, &query.search, self.deadline).await;
             tell(done);
         }
         let (mut answers, mut last) = (Vec::with_capacity(queries.len()), None);
         for query in queries {
-            let question = query.question();
             let began = Instant::now();
-            let answer = ask(self.backend, &question, self.deadline).await;
+            let answer = ask(self.backend, &query.search, self.deadline).await;
             let millis = began.elapsed().as_secs_f64() * 1e3;
             answers.push(Answer::of(answer.as_ref(), millis));
             tell(warm_up.len() + answers.len());
@@ -127,7 +126,7 @@ mod tests {
     }
 
     fn queries(texts: &str) -> Vec<EvalQuery> {
-        let query = |text: &str| EvalQuery { id: format!("q{text}"), class: None, text: text.to_owned() };
+        let query = |text: &str| EvalQuery::new(format!("q{text}"), None, text);
         texts.split(' ').map(query).collect()
     }
 

@@ -65,7 +65,7 @@ impl MeiliScratch {
     pub async fn score(&self, queries: &[EvalQuery], answers: &mut [Answer], mut tell: impl FnMut(usize)) {
         for (done, (query, answer)) in (1..).zip(queries.iter().zip(answers)) {
             if answer.error.is_none() {
-                answer.scores = self.index.ranking_scores(&query.question()).await.unwrap_or_default();
+                answer.scores = self.index.ranking_scores(&query.search).await.unwrap_or_default();
             }
             tell(done);
         }

@@ -87,7 +87,7 @@ impl WorstQuery {
         Self {
             query_id: case.query.id.clone(),
             class: case.query.class.clone(),
-            q: case.query.text.clone(),
+            q: case.query.text().to_owned(),
             overlap_at_10: figure(|comparison| comparison.overlap_at_10),
             rbo: figure(|comparison| comparison.rbo),
             ndcg_at_10: case.target_ndcg,

@@ -28,7 +28,8 @@ Schema and index are removed in the end, also after a failure or Ctrl-C.
 
 Files, plain or compressed by gzip:
   documents    a JSON object a line, in the order Meilisearch was given them: the number of the line decides ties
-  queries      id TAB text, or id TAB class TAB text
+  queries      id TAB text, or id TAB class TAB text; or a JSON object a line, {\"id\", \"class\", \"q\"} and whatever else a
+               body of Meilisearch's search route may have: \"filter\", \"sort\", \"matchingStrategy\", ...
   rankings     a JSON object a line: {\"query_id\", \"class\", \"q\", \"ids\", \"scores\", \"estimated_total_hits\"}
   judgments    query TAB document TAB grade
   settings     Meilisearch's settings object, or one that holds it as \"settings\"; not compressed

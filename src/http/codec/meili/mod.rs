@@ -1,7 +1,7 @@
 //! Meilisearch's own search routes: `GET` and `POST /indexes/{uid}/search`.
 
 mod answer;
-mod parameters;
+mod query_string;
 mod refusal;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
@@ -10,14 +10,14 @@ use axum::body::Body;
 use http::{HeaderName, Method, Request, StatusCode, Uri, header::AUTHORIZATION};
 use serde_json::Value;
 
-use self::parameters::{Reader, from_query_string};
+use self::query_string::from_query_string;
 use super::{HttpCodec, Place, Protocol, Question, parse};
 use crate::{
     codec::CodecError,
     document::DocumentId,
     error::BackendError,
     opaque::opaque_debug,
-    search::{SearchHits, SearchQuery},
+    search::{ParameterError, Parameters, SearchHits, SearchQuery},
 };
 
 /// The protocol of Meilisearch's search routes; see [`meili_search`].
@@ -124,6 +124,15 @@ impl From<MeiliSearch> for HttpCodec<MeiliSearch> {
     }
 }
 
+impl From<ParameterError> for CodecError {
+    fn from(error: ParameterError) -> Self {
+        match error {
+            ParameterError::Unknown(name) => Self::Unsupported(name),
+            ParameterError::Malformed { .. } => Self::Malformed(error.to_string()),
+        }
+    }
+}
+
 impl Protocol for MeiliSearch {
     fn is_search(&self, method: &Method, uri: &Uri) -> bool {
         matches!(*method, Method::GET | Method::POST) && index_of(uri.path()) == Some(&self.index)
@@ -152,7 +161,7 @@ impl Protocol for MeiliSearch {
             },
             _ => from_query_string(&question.uri),
         };
-        let mut reader = Reader::default();
+        let mut reader = Parameters::default();
         for (name, value) in parameters {
             if self.user == Some(Place::Query(name.clone())) {
                 continue;

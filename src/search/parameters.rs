@@ -1,18 +1,31 @@
-//! The parameters of a search, from a body or from a query string.
+//! A search by the parameters Meilisearch names.
 
-use http::Uri;
+use std::fmt::Display;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::super::place;
-use crate::{
-    codec::CodecError,
-    search::{Extras, Page, SearchQuery},
-};
+use super::{Extras, Page, SearchQuery};
+
+/// Why a parameter cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParameterError {
+    /// None that is carried over has that name.
+    #[error("`{0}` is no parameter that is carried over")]
+    Unknown(String),
+    /// Its value is of another type than it takes, or out of range.
+    #[error("`{name}`: {why}")]
+    Malformed {
+        /// Of the parameter.
+        name: String,
+        /// What is wrong with the value.
+        why: String,
+    },
+}
 
 /// A search as far as its parameters have been read.
-#[derive(Default)]
-pub(super) struct Reader {
+#[derive(Debug, Default)]
+pub struct Parameters {
     query: SearchQuery,
     offset: Option<usize>,
     limit: Option<usize>,
@@ -21,9 +34,9 @@ pub(super) struct Reader {
     extras: Extras,
 }
 
-impl Reader {
-    /// Reads one parameter.
-    pub(super) fn read(&mut self, name: &str, value: Value) -> Result<(), CodecError> {
+impl Parameters {
+    /// Reads one parameter, by the name and in the type a body of `POST /indexes/{uid}/search` has.
+    pub fn read(&mut self, name: &str, value: Value) -> Result<(), ParameterError> {
         // Asking for nothing extra is no use of a feature.
         if value.is_null() || (value == Value::Bool(false) && is_switch(name)) {
             return Ok(());
@@ -55,13 +68,13 @@ impl Reader {
             "attributesToCrop" => extras.formatting.crop = typed(name, value)?,
             "cropLength" => extras.formatting.crop_length = typed(name, value)?,
             "cropMarker" => extras.formatting.crop_marker = typed(name, value)?,
-            _ => return Err(CodecError::Unsupported(name.to_owned())),
+            _ => return Err(ParameterError::Unknown(name.to_owned())),
         }
         Ok(())
     }
 
     /// The query. Either of `page` and `hitsPerPage` selects numbered pages, as in Meilisearch.
-    pub(super) fn finish(self) -> SearchQuery {
+    pub fn finish(self) -> SearchQuery {
         let Self { query, extras, .. } = self;
         let page = match (self.page, self.hits_per_page) {
             (None, None) => Page::Window { offset: self.offset.unwrap_or(0), limit: self.limit.unwrap_or(20) },
@@ -72,8 +85,23 @@ impl Reader {
     }
 }
 
+impl SearchQuery {
+    /// The search that a body of `POST /indexes/{uid}/search` asks for.
+    pub fn from_parameters(parameters: Map<String, Value>) -> Result<Self, ParameterError> {
+        let mut read = Parameters::default();
+        parameters.into_iter().try_for_each(|(name, value)| read.read(&name, value))?;
+        Ok(read.finish())
+    }
+}
+
+impl ParameterError {
+    fn malformed(name: &str, why: impl Display) -> Self {
+        Self::Malformed { name: name.to_owned(), why: why.to_string() }
+    }
+}
+
 /// Parameters that are off unless they are true.
-fn is_switch(name: &str) -> bool {
+pub(crate) fn is_switch(name: &str) -> bool {
     matches!(
         name,
         "showRankingScore"
@@ -85,48 +113,15 @@ fn is_switch(name: &str) -> bool {
     )
 }
 
-fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, CodecError> {
-    T::deserialize(value).map_err(|error| CodecError::Malformed(format!("`{name}`: {error}")))
+fn typed<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, ParameterError> {
+    T::deserialize(value).map_err(|error| ParameterError::malformed(name, error))
 }
 
 /// A number from 0 to 1.
-fn share(name: &str, value: Value) -> Result<f64, CodecError> {
+fn share(name: &str, value: Value) -> Result<f64, ParameterError> {
     let share: f64 = typed(name, value)?;
     match (0.0..=1.0).contains(&share) {
         true => Ok(share),
-        false => Err(CodecError::Malformed(format!("`{name}`: {share} is not between 0 and 1"))),
+        false => Err(ParameterError::malformed(name, format_args!("{share} is not between 0 and 1"))),
     }
-}
-
-/// The parameters of a GET request in the types of a POST body. Lists are separated by commas.
-pub(super) fn from_query_string(uri: &Uri) -> Map<String, Value> {
-    place::parameters(uri)
-        .map(|(name, value)| {
-            let text = |value: &str| Value::String(value.to_owned());
-            let value = match &*name {
-                "offset" | "limit" | "page" | "hitsPerPage" | "cropLength" => {
-                    value.parse::<u64>().map_or_else(|_| text(&value), Value::from)
-                }
-                "rankingScoreThreshold" => value.parse::<f64>().map_or_else(|_| text(&value), Value::from),
-                // A list of filters is given as JSON.
-                "filter" => match serde_json::from_str(&value) {
-                    Ok(list @ Value::Array(_)) => list,
-                    _ => text(&value),
-                },
-                "sort"
-                | "attributesToRetrieve"
-                | "attributesToSearchOn"
-                | "attributesToHighlight"
-                | "attributesToCrop"
-                | "facets" => value.split(',').map(|item| Value::from(item.trim())).collect(),
-                name if is_switch(name) => match &*value {
-                    "true" => Value::Bool(true),
-                    "false" => Value::Bool(false),
-                    _ => text(&value),
-                },
-                _ => text(&value),
-            };
-            (name.into_owned(), value)
-        })
-        .collect()
 }
