@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     fetched::Fetched,
     graph::QueryGraph,
-    paths::{Key, Pattern, Rungs},
+    paths::{Drops, Key, Pattern},
     scope::Scope,
     sources::{Hits, Source, deciding, hits, sources, union},
     stage::{Spot, Stage},
@@ -22,8 +22,8 @@ pub(super) struct Candidates {
     pub(super) patterns: Vec<Pattern>,
     /// By node: what it finds among the documents.
     nodes: Vec<Vec<Finding>>,
-    /// The terms that are kept, rung by rung.
-    pub(super) rungs: Rungs,
+    /// Which terms may be dropped: one more each rung.
+    pub(super) drops: Drops,
 }
 
 /// What a form of a node finds among the candidates.
@@ -60,7 +60,7 @@ impl Candidates {
         let keys = keys(&nodes, documents.len());
         // Frequencies are those of the whole index: before the documents that are not asked for are left out.
         let frequencies = frequencies(graph, matching, &keys);
-        let rungs = Rungs::new(graph, matching, |term| frequencies.get(term).copied().unwrap_or(0));
+        let drops = Drops::new(graph, matching, |term| frequencies.get(term).copied().unwrap_or(0));
         let without = fetched.without(graph);
         let mut patterns = Vec::new();
         let mut known: HashMap<Key, u32> = HashMap::new();
@@ -73,7 +73,7 @@ impl Candidates {
             let pattern = match last {
                 Some((same, pattern)) if same == key => pattern,
                 _ => *known.entry(key).or_insert_with(|| {
-                    let pattern = Pattern::new(key, graph, &rungs, bound);
+                    let pattern = Pattern::new(key, graph, &drops, bound);
                     let number = if pattern.rung.is_some() { patterns.len() as u32 } else { NOT_FOUND };
                     patterns.push(pattern);
                     number
@@ -83,7 +83,7 @@ impl Candidates {
             pattern
         };
         let pattern_of = documents.iter().zip(keys).map(&mut pattern_of).collect();
-        Self { documents, pattern_of, patterns, nodes, rungs }
+        Self { documents, pattern_of, patterns, nodes, drops }
     }
 
     /// The places of the documents that are found, with their patterns.
@@ -94,7 +94,7 @@ impl Candidates {
 
     /// The places of the documents found, rung by rung.
     pub(super) fn by_rung(&self) -> Vec<Vec<u32>> {
-        let mut by_rung = vec![Vec::new(); self.rungs.0.len()];
+        let mut by_rung = vec![Vec::new(); self.drops.most() + 1];
         for (place, pattern) in self.found() {
             if let Some(rung) = self.patterns[pattern as usize].rung {
                 by_rung[rung].push(place);

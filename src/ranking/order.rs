@@ -66,9 +66,9 @@ impl Ranking {
         self.candidates.found().map(|(place, _)| self.candidates.documents[place as usize])
     }
 
-    /// The terms that are kept in a rung, as bits.
+    /// The terms that are kept in a rung, as bits; with `frequency` others may be kept instead.
     pub(super) fn kept(&self, rung: u32) -> u32 {
-        self.candidates.rungs.0.get(rung as usize).copied().unwrap_or(0)
+        self.candidates.drops.kept(rung as usize)
     }
 
     /// The interpretations of all documents of a rung.

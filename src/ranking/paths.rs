@@ -1,5 +1,7 @@
 //! Which interpretations of a query a document satisfies.
 
+use std::cmp::Reverse;
+
 use super::graph::{LEVELS, QueryGraph};
 use crate::search::MatchingStrategy;
 
@@ -28,9 +30,14 @@ pub(super) struct Pattern {
     pub(super) assignments: Vec<Assignment>,
 }
 
-/// The terms that are kept, rung by rung, as bits.
+/// Which terms may be dropped, and in what order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rungs(pub(super) Vec<u32>);
+pub(super) struct Drops {
+    /// By term: whether it may be dropped.
+    may: Vec<bool>,
+    /// By term: its turn, from 0. Once a term has been dropped, those behind it whose turn came before are dropped too.
+    turns: Vec<u32>,
+}
 
 impl Key {
     pub(super) fn add(&mut self, node: usize, level: u8) {
@@ -43,48 +50,51 @@ impl Key {
     }
 }
 
-impl Rungs {
+impl Drops {
     /// `frequencies` says for each term how many documents match it.
     pub(super) fn new(graph: &QueryGraph, matching: MatchingStrategy, frequencies: impl Fn(usize) -> usize) -> Self {
-        let all = (1u32 << graph.terms) - 1;
-        let mut rungs = vec![all];
         let words: Vec<usize> = (0..graph.terms).filter(|term| !graph.term_words[*term].phrase).collect();
-        let has_phrase = words.len() < graph.terms;
-        let mut kept = all;
-        match matching {
-            MatchingStrategy::All => {}
-            MatchingStrategy::Last => {
-                // Phrases are never dropped; without one, the first word is not.
-                for term in words.iter().skip(usize::from(!has_phrase)).rev() {
-                    kept &= !(1 << term);
-                    rungs.push(kept);
-                }
-            }
+        let mut drops = Self { may: vec![false; graph.terms], turns: vec![u32::MAX; graph.terms] };
+        let mut groups: Vec<Vec<usize>> = match matching {
+            MatchingStrategy::All => return drops,
+            MatchingStrategy::Last => words.iter().rev().map(|term| vec![*term]).collect(),
             MatchingStrategy::Frequency => {
                 let mut order: Vec<(usize, usize)> = words.iter().map(|term| (frequencies(*term), *term)).collect();
                 // What no document matches goes first, then from the most frequent on.
-                order.sort_by_key(|(frequency, _)| {
-                    std::cmp::Reverse(if *frequency == 0 { usize::MAX } else { *frequency })
-                });
-                let groups: Vec<&[(usize, usize)]> = order.chunk_by(|a, b| a.0 == b.0).collect();
-                let droppable = groups.len().saturating_sub(usize::from(!has_phrase));
-                for group in groups.into_iter().take(droppable) {
-                    group.iter().for_each(|(_, term)| kept &= !(1 << term));
-                    rungs.push(kept);
-                }
+                order.sort_by_key(|(frequency, _)| Reverse(if *frequency == 0 { usize::MAX } else { *frequency }));
+                order.chunk_by(|a, b| a.0 == b.0).map(|group| group.iter().map(|(_, term)| *term).collect()).collect()
             }
+        };
+        for (turn, group) in (0..).zip(&groups) {
+            group.iter().for_each(|term| drops.turns[*term] = turn);
         }
-        rungs.dedup();
-        Self(rungs)
+        // Phrases are never dropped; without one, the last group is not.
+        if words.len() == graph.terms {
+            groups.pop();
+        }
+        groups.iter().flatten().for_each(|term| drops.may[*term] = true);
+        drops
+    }
+
+    /// The most terms that may be dropped.
+    pub(super) fn most(&self) -> usize {
+        self.may.iter().filter(|may| **may).count()
+    }
+
+    /// So many terms are dropped, those whose turn comes first; the others, as bits.
+    pub(super) fn kept(&self, dropped: usize) -> u32 {
+        let mut order: Vec<usize> = (0..self.may.len()).filter(|term| self.may[*term]).collect();
+        order.sort_by_key(|term| self.turns[*term]);
+        order.iter().take(dropped).fold((1 << self.may.len()) - 1, |kept, term| kept & !(1 << term))
     }
 }
 
 impl Pattern {
     /// `bound` binds each node to its least level; otherwise every level it has is an interpretation of its own.
-    pub(super) fn new(key: Key, graph: &QueryGraph, rungs: &Rungs, bound: bool) -> Self {
-        for (rung, kept) in rungs.0.iter().enumerate() {
-            let mut paths = Paths { key, graph, kept: *kept, bound, path: Vec::new(), found: Vec::new() };
-            paths.walk(0);
+    pub(super) fn new(key: Key, graph: &QueryGraph, drops: &Drops, bound: bool) -> Self {
+        for rung in 0..=drops.most() {
+            let mut paths = Paths { key, graph, drops, bound, path: Vec::new(), found: Vec::new() };
+            paths.walk(0, rung, 0);
             if !paths.found.is_empty() {
                 return Self { rung: Some(rung), assignments: paths.found };
             }
@@ -96,38 +106,39 @@ impl Pattern {
 struct Paths<'a> {
     key: Key,
     graph: &'a QueryGraph,
-    kept: u32,
+    drops: &'a Drops,
     bound: bool,
     path: Vec<(usize, u8)>,
     found: Vec<Assignment>,
 }
 
 impl Paths<'_> {
-    fn walk(&mut self, term: usize) {
+    /// Goes on from a term. So many are still to be dropped, and what had its turn before `turn` cannot be kept any more: a term that is
+    /// dropped binds those behind it only, as in Meilisearch.
+    fn walk(&mut self, term: usize, drop: usize, turn: u32) {
         if self.found.len() >= MOST_ASSIGNMENTS {
             return;
         }
         if term >= self.graph.terms {
-            let typos = self
-                .path
-                .iter()
-                .map(|(node, level)| u32::from(*level) + ngram_typos(self.graph.nodes[*node].len))
-                .sum();
-            self.found.push(Assignment { nodes: self.path.clone(), typos });
+            if drop == 0 {
+                let joined = |(node, level): &(usize, u8)| u32::from(*level) + ngram_typos(self.graph.nodes[*node].len);
+                let typos = self.path.iter().map(joined).sum();
+                self.found.push(Assignment { nodes: self.path.clone(), typos });
+            }
             return;
         }
-        if self.kept & (1 << term) == 0 {
-            self.walk(term + 1);
+        if drop > 0 && self.drops.may[term] {
+            self.walk(term + 1, drop - 1, turn.max(self.drops.turns[term]));
         }
         for (number, node) in self.graph.nodes.iter().enumerate().filter(|(_, node)| node.start == term) {
-            let covers = ((1u32 << node.len) - 1) << term;
             let levels = self.key.levels(number);
-            if levels == 0 || covers & self.kept == 0 {
+            let latest = self.drops.turns[term..term + node.len].iter().max();
+            if levels == 0 || latest.is_some_and(|latest| *latest < turn) {
                 continue;
             }
             for level in (0..LEVELS as u8).filter(|level| levels & (1 << level) != 0) {
                 self.path.push((number, level));
-                self.walk(term + node.len);
+                self.walk(term + node.len, drop, turn);
                 self.path.pop();
                 if self.bound {
                     break;
