@@ -44,7 +44,6 @@ impl Candidates {
         fetched: &Fetched,
         scope: &Scope,
         matching: MatchingStrategy,
-        bound: bool,
         passes: impl Fn(u64) -> bool,
     ) -> Self {
         let sources: Vec<Vec<Source>> =
@@ -61,7 +60,7 @@ impl Candidates {
         // Frequencies are those of the whole index: before the documents that are not asked for are left out.
         let frequencies = frequencies(graph, matching, &keys);
         let drops = Drops::new(graph, matching, |term| frequencies.get(term).copied().unwrap_or(0));
-        let without = fetched.without(graph);
+        let without = fetched.without(graph, scope);
         let mut patterns = Vec::new();
         let mut known: HashMap<Key, u32> = HashMap::new();
         let mut last: Option<(Key, u32)> = None;
@@ -73,7 +72,7 @@ impl Candidates {
             let pattern = match last {
                 Some((same, pattern)) if same == key => pattern,
                 _ => *known.entry(key).or_insert_with(|| {
-                    let pattern = Pattern::new(key, graph, &drops, bound);
+                    let pattern = Pattern::new(key, graph, &drops);
                     let number = if pattern.rung.is_some() { patterns.len() as u32 } else { NOT_FOUND };
                     patterns.push(pattern);
                     number

@@ -3,10 +3,10 @@
 use super::{
     distance::{FAR, FARTHEST, Seen, bucket, displacement, nearest},
     fetched::{Fetched, LONGEST_FIELD},
-    graph::{Exact, QueryGraph},
+    graph::{Exact, Node, QueryGraph},
     paths::Assignment,
     scope::Scope,
-    stage::Stage,
+    stage::{Spot, Stage},
 };
 use crate::tokens::{Field, Place};
 
@@ -19,10 +19,20 @@ pub(super) struct Costs<'a> {
     pub(super) fetched: &'a Fetched,
     pub(super) scope: &'a Scope,
     pub(super) stage: &'a Stage,
+    bound: Bound,
     left: Vec<Seen>,
     right: Vec<Seen>,
     /// What places have cost a node at a level, for places that come again and again.
     known: Vec<Option<Known>>,
+}
+
+/// What the rules before have bound an interpretation to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// Each node to its least level.
+    pub(super) typo: bool,
+    /// Nodes to the very word that was typed, where a document holds it.
+    pub(super) own: bool,
 }
 
 /// What places have cost.
@@ -44,8 +54,14 @@ enum End {
 }
 
 impl<'a> Costs<'a> {
-    pub(super) fn new(graph: &'a QueryGraph, fetched: &'a Fetched, scope: &'a Scope, stage: &'a Stage) -> Self {
-        Self { graph, fetched, scope, stage, left: Vec::new(), right: Vec::new(), known: vec![None; KNOWN] }
+    pub(super) fn new(
+        graph: &'a QueryGraph,
+        fetched: &'a Fetched,
+        scope: &'a Scope,
+        stage: &'a Stage,
+        bound: Bound,
+    ) -> Self {
+        Self { graph, fetched, scope, stage, bound, left: Vec::new(), right: Vec::new(), known: vec![None; KNOWN] }
     }
 
     /// Neighbours cost 0 side by side to 3 far apart; a joined node as many as it has joints.
@@ -69,11 +85,29 @@ impl<'a> Costs<'a> {
             self.right = seen;
             cost += match self.scope.near_by_attribute {
                 false => nearest(&self.left, &self.right),
-                true if self.left.iter().any(|l| self.right.iter().any(|r| l.place.field == r.place.field)) => 0,
+                true if self.left.iter().any(|l| self.right.iter().any(|r| self.in_one(l, r))) => 0,
                 true => FAR,
             };
         }
         cost
+    }
+
+    /// The words of an interpretation that count, of a node.
+    fn spots(&self, document: u32, (node, levels): (usize, u8)) -> impl Iterator<Item = &'a Spot> + use<'a> {
+        let spots = self.stage.spots(node, document);
+        let own = self.bound.own && self.graph.nodes[node].exact.is_some() && spots.iter().any(|spot| spot.own);
+        let levels = if self.bound.typo { levels & levels.wrapping_neg() } else { levels };
+        spots.iter().filter(move |spot| if own { spot.own } else { levels & (1 << spot.level) != 0 })
+    }
+
+    /// What an interpretation costs in typos.
+    pub(super) fn typos(&self, document: u32, assignment: &Assignment) -> u32 {
+        if !self.bound.own {
+            return assignment.typos;
+        }
+        let exact = |(node, _): &&(usize, u8)| self.has_own(document, *node);
+        let spared = assignment.nodes.iter().filter(exact).map(|(_, levels)| levels.trailing_zeros()).sum::<u32>();
+        assignment.typos - spared
     }
 
     /// For each term the place of the best attribute that holds it.
@@ -81,10 +115,12 @@ impl<'a> Costs<'a> {
         if self.scope.alike {
             return 0;
         }
-        let best = |costs: &Self, (node, level): (usize, u8)| {
+        let best = |costs: &Self, (node, levels): (usize, u8)| {
             let mut best = u32::MAX;
-            costs.each(document, (node, level), |place| {
-                best = best.min(costs.scope.rank(place.field));
+            costs.each(document, (node, levels), |place| {
+                if costs.scope.searches(place.field) {
+                    best = best.min(costs.scope.rank(place.field));
+                }
                 best > 0
             });
             best.min(u32::from(u16::MAX)) * costs.graph.nodes[node].len as u32
@@ -92,12 +128,13 @@ impl<'a> Costs<'a> {
         assignment.nodes.iter().map(|node| self.once(document, *node, best)).sum()
     }
 
-    /// For each term how far it stands from where it stands in the query, in steps.
+    /// For each term how far it stands from where it stands in the query, in steps; as Meilisearch has it, also in attributes that are not
+    /// searched.
     pub(super) fn word_position(&mut self, document: u32, assignment: &Assignment) -> u32 {
-        let best = |costs: &Self, (node, level): (usize, u8)| {
+        let best = |costs: &Self, (node, levels): (usize, u8)| {
             let (len, wanted) = (costs.graph.nodes[node].len as u32, costs.graph.nodes[node].position);
             let mut best = u32::MAX;
-            costs.each(document, (node, level), |place| {
+            costs.each(document, (node, levels), |place| {
                 let distance = bucket(u32::from(place.position)).abs_diff(wanted);
                 best = best.min((0..len).map(|nth| displacement(distance + nth)).sum());
                 best > 0
@@ -105,6 +142,11 @@ impl<'a> Costs<'a> {
             best.min(FARTHEST * len)
         };
         assignment.nodes.iter().map(|node| self.once(document, *node, best)).sum()
+    }
+
+    /// Whether words stand in one attribute that is searched.
+    fn in_one(&self, left: &Seen, right: &Seen) -> bool {
+        left.place.field == right.place.field && self.scope.searches(left.place.field)
     }
 
     /// Another rule is asked.
@@ -132,59 +174,42 @@ impl<'a> Costs<'a> {
 
     /// Terms whose own word the document does not hold.
     pub(super) fn inexact(&self, document: u32, assignment: &Assignment) -> u32 {
-        let missing = |(node, level): &(usize, u8)| {
-            if self.has_own(document, *node, *level) { 0 } else { self.graph.nodes[*node].len as u32 }
+        let missing = |(node, levels): &(usize, u8)| {
+            let allowed = !self.bound.typo || levels & 1 != 0;
+            if allowed && self.has_own(document, *node) { 0 } else { self.graph.nodes[*node].len as u32 }
         };
         assignment.nodes.iter().map(missing).sum()
     }
 
-    /// 1 if an attribute is the query, 2 if it begins with it, 3 otherwise. Terms that are missing at the end are forgiven.
-    pub(super) fn stage(&self, document: u32, assignment: &Assignment) -> u32 {
-        let mut exact: Vec<(u32, usize)> = Vec::new();
-        let mut known: Vec<Option<u32>> = Vec::new();
-        let (mut next, mut missing) = (0, false);
-        for (number, level) in &assignment.nodes {
-            let node = &self.graph.nodes[*number];
-            let words = node.exact.as_ref().filter(|_| *level == 0);
-            match words {
-                Some(words) if !missing && node.start == next => {
-                    if let Exact::Word(_) = words {
-                        let own = self.stage.spots(*number, document).iter().find(|spot| spot.own);
-                        // The document does not hold it.
-                        let Some(own) = own else { return NEITHER };
-                        known.push(Some(own.first));
-                    } else {
-                        known.extend(words.words().iter().map(|_| None));
-                    }
-                    exact.extend(words.words().into_iter().map(|(at, word)| (node.position + at, word)));
-                    next = node.start + node.len;
-                }
-                // One is missing before it.
-                Some(_) => return NEITHER,
-                None => missing = true,
-            }
+    /// 1 if an attribute is the query, 2 if it begins with it, 3 otherwise. `exact` are the nodes that must match, ascending: terms that are
+    /// missing at the end are forgiven.
+    pub(super) fn stage(&self, document: u32, exact: &[usize]) -> u32 {
+        let follow = |(nth, node): (usize, &usize)| self.graph.nodes[*node].start == nth;
+        if exact.is_empty() || !exact.iter().enumerate().all(follow) {
+            return NEITHER;
         }
         let Some(number) = self.stage.documents.get(document as usize).copied() else { return NEITHER };
-        let mut entries = Vec::with_capacity(exact.len());
-        for ((_, word), known) in exact.iter().zip(known) {
-            if let Some(entry) = known {
+        let (mut entries, mut count) = (Vec::with_capacity(exact.len()), 0);
+        for node in exact {
+            let Node { start, position, exact, .. } = &self.graph.nodes[*node];
+            count += self.graph.term_words[*start].words;
+            for (at, word) in exact.iter().flat_map(Exact::words) {
+                let own = self.stage.spots(*node, document).iter().find(|spot| spot.own);
+                let list = || self.fetched.words.get(word).copied().flatten();
+                let entry = match (exact, own) {
+                    (Some(Exact::Word(_)), Some(own)) => Some(own.first),
+                    _ => list().and_then(|list| self.fetched.postings.entry_of(list, number)),
+                };
+                let Some(entry) = entry else { return NEITHER };
+                let wanted = bucket(position + at);
+                if !self.fetched.postings.places(entry).any(|place| bucket(u32::from(place.position)) == wanted) {
+                    return NEITHER;
+                }
                 entries.push(entry);
-                continue;
-            }
-            let list = self.fetched.words.get(*word).copied().flatten();
-            match list.and_then(|list| self.fetched.postings.entry_of(list, number)) {
-                Some(entry) => entries.push(entry),
-                None => return NEITHER,
             }
         }
         let Some(first) = entries.first().copied() else { return NEITHER };
         let places = |entry: u32| self.fetched.postings.places(entry).filter(|place| self.scope.searches(place.field));
-        let in_place = |(entry, (wanted, _)): (&u32, &(u32, usize))| {
-            places(*entry).any(|place| bucket(u32::from(place.position)) == bucket(*wanted))
-        };
-        if !entries.iter().zip(&exact).all(in_place) {
-            return NEITHER;
-        }
         let mut best = NEITHER;
         let mut before = None;
         for Place { field, .. } in places(first) {
@@ -192,7 +217,7 @@ impl<'a> Costs<'a> {
                 continue;
             }
             if entries.iter().all(|entry| places(*entry).any(|place| place.field == field)) {
-                best = if self.has_length(number, field, entries.len()) { 1 } else { 2 };
+                best = best.min(if self.has_length(number, field, count) { 1 } else { 2 });
             }
         }
         best
@@ -205,28 +230,25 @@ impl<'a> Costs<'a> {
     }
 
     /// Whether a document holds the very thing a node has been typed as.
-    fn has_own(&self, document: u32, node: usize, level: u8) -> bool {
-        level == 0
-            && self.graph.nodes[node].exact.is_some()
-            && self.stage.spots(node, document).iter().any(|spot| spot.own && spot.level == 0)
+    fn has_own(&self, document: u32, node: usize) -> bool {
+        self.graph.nodes[node].exact.is_some() && self.stage.spots(node, document).iter().any(|spot| spot.own)
     }
 
-    /// The places of a node at a level, of the first word, until `look` says false.
-    fn each(&self, document: u32, (node, level): (usize, u8), mut look: impl FnMut(Place) -> bool) {
-        let literal = self.graph.nodes[node].len == 1 && level == 0;
-        for spot in self.stage.spots(node, document).iter().filter(|spot| spot.level == level) {
+    /// The places of a node, of the first word, until `look` says false.
+    fn each(&self, document: u32, node: (usize, u8), mut look: impl FnMut(Place) -> bool) {
+        for spot in self.spots(document, node) {
             for place in self.fetched.postings.places(spot.first) {
-                if self.scope.allows(place.field, literal) && !look(place) {
+                if !look(place) {
                     return;
                 }
             }
         }
     }
 
-    fn gather(&self, document: u32, (node, level): (usize, u8), end: End, seen: &mut Vec<Seen>) {
+    fn gather(&self, document: u32, node: (usize, u8), end: End, seen: &mut Vec<Seen>) {
         seen.clear();
         let mut lists = 0;
-        for spot in self.stage.spots(node, document).iter().filter(|spot| spot.level == level) {
+        for spot in self.spots(document, node) {
             let entry = if end == End::First { spot.first } else { spot.last };
             let places = self.fetched.postings.places(entry);
             seen.extend(places.map(|place| Seen { place, forward_only: spot.forward_only }));

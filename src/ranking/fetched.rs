@@ -1,6 +1,6 @@
 //! What retrieval brings for a query: the lists of its words.
 
-use super::{graph::QueryGraph, postings::Postings};
+use super::{graph::QueryGraph, postings::Postings, scope::Scope};
 
 /// The lists that a [`QueryGraph`] asks for.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +32,9 @@ impl Fetched {
 
 impl Fetched {
     /// The documents that the query excludes, ascending.
-    pub fn without(&self, graph: &QueryGraph) -> Vec<u64> {
+    pub fn without(&self, graph: &QueryGraph, scope: &Scope) -> Vec<u64> {
         let mut documents: Vec<u64> =
-            graph.without.iter().flat_map(|words| super::phrase::documents_holding(words, self)).collect();
+            graph.without.iter().flat_map(|words| super::phrase::documents_holding(words, self, scope)).collect();
         documents.sort_unstable();
         documents.dedup();
         documents

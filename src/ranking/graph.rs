@@ -77,6 +77,8 @@ pub struct Form {
     pub(super) forward_only: bool,
     /// Whether it is the word that was typed, and no synonym.
     pub(super) own: bool,
+    /// Whether it is also found in attributes that know no typos.
+    pub(super) literal: bool,
 }
 
 /// What stands for a node.
@@ -143,7 +145,7 @@ impl QueryGraph {
                 [Some(word)] => What::Word(*word),
                 _ => What::Phrase(words),
             };
-            node.forms.push(Form { level: 0, what, forward_only: false, own: true });
+            node.forms.push(Form { level: 0, what, forward_only: false, own: true, literal: true });
             return Some(node);
         }
         let mut parts = Vec::with_capacity(terms.len());
@@ -163,14 +165,15 @@ impl QueryGraph {
             let word = self.word(own);
             node.exact = (parts.len() == 1).then_some(Exact::Word(word));
             let own = parts.len() == 1;
-            node.forms.push(Form { level: 0, what: What::Word(word), forward_only: false, own });
+            node.forms.push(Form { level: 0, what: What::Word(word), forward_only: false, own, literal: own });
         }
         self.add(&mut node, &found);
         (!node.forms.is_empty() || !node.splits.is_empty()).then_some(node)
     }
 
     fn add(&mut self, node: &mut Node, found: &Found) {
-        let form = |level, what, forward_only| Form { level, what, forward_only, own: false };
+        let single = node.len == 1;
+        let form = |level, what, forward_only| Form { level, what, forward_only, own: false, literal: single && level == 0 };
         if let Some(beginning) = &found.beginning {
             self.beginnings.push(beginning.clone());
             node.forms.push(form(0, What::Beginning(self.beginnings.len() - 1), true));
@@ -187,7 +190,8 @@ impl QueryGraph {
                 [Some(word)] => What::Word(*word),
                 _ => What::Phrase(words),
             };
-            node.forms.push(form(0, what, false));
+            // As Meilisearch has it, also a single word is a phrase then.
+            node.forms.push(Form { literal: true, ..form(0, what, true) });
         }
         for (left, right) in &found.splits {
             let pair = (self.word(left), self.word(right));

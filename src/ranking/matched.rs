@@ -6,6 +6,7 @@ use super::{
     fetched::Fetched,
     graph::{Form, QueryGraph, What},
     query::{ParsedQuery, Phrase, TermKind},
+    scope::Scope,
     sources::best_split,
 };
 
@@ -40,7 +41,7 @@ pub struct MatchedPhrase {
 
 impl Matched {
     /// What a query finds with these lists.
-    pub fn new(query: &ParsedQuery, graph: &QueryGraph, fetched: &Fetched) -> Self {
+    pub fn new(query: &ParsedQuery, graph: &QueryGraph, fetched: &Fetched, scope: &Scope) -> Self {
         let mut matched = Self::default();
         for (number, term) in query.terms.iter().enumerate() {
             let (text, prefix, places) = match &term.kind {
@@ -56,7 +57,7 @@ impl Matched {
                 for form in &node.forms {
                     matched.add(form, graph, (text, prefix), &places, &mut words);
                 }
-                if let Some(((left, right), _)) = best_split(&node.splits, fetched) {
+                if let Some(((left, right), _)) = best_split(&node.splits, fetched, scope) {
                     let words = [left, right].map(|word| graph.words.get(word).cloned()).to_vec();
                     matched.phrases.push(MatchedPhrase { words, places: places.clone() });
                 }

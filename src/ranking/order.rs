@@ -8,7 +8,7 @@ use std::{
 use super::{
     bucket::{Bucket, Equal, Next, Request, asked, unpack},
     candidates::Candidates,
-    cost::Costs,
+    cost::{Bound, Costs},
     fetched::Fetched,
     graph::QueryGraph,
     paths::{Assignment, Pattern},
@@ -41,10 +41,7 @@ impl Ranking {
     /// Finds the documents. `passes` says which ones the request is about.
     pub fn new(graph: Arc<QueryGraph>, fetched: Arc<Fetched>, request: Request, passes: impl Fn(u64) -> bool) -> Self {
         let Request { rules, scope, matching } = request;
-        // Once typos have been counted, an interpretation is bound to its words; before that, any will do.
-        let before_typo = rules.iter().take_while(|rule| **rule != Rule::Typo);
-        let bound = !before_typo.clone().any(|rule| !matches!(rule, Rule::Words | Rule::Values(_)));
-        let candidates = Candidates::new(&graph, &fetched, &scope, matching, bound, passes);
+        let candidates = Candidates::new(&graph, &fetched, &scope, matching, passes);
         let found = candidates.found().count();
         let by_rung = candidates.by_rung();
         let rungs = match rules.first() {
@@ -173,6 +170,8 @@ impl Ranking {
         let mut assignments =
             self.used.iter().flat_map(|pattern| &self.candidates.patterns[*pattern as usize].assignments);
         match rule {
+            // Each document is bound to the words it holds.
+            Rule::Typo if self.rules.iter().take_while(|rule| **rule != Rule::Typo).any(|rule| *rule == Rule::Exactness) => None,
             Rule::Typo => {
                 let typos = assignments.next()?.typos;
                 assignments.all(|assignment| assignment.typos == typos).then_some(typos)
@@ -197,14 +196,17 @@ impl Ranking {
 
     fn refine(&mut self, rule: &Rule) {
         let Some(bucket) = self.buckets.pop() else { return };
-        let mut costs = Costs::new(&self.graph, &self.fetched, &self.scope, &self.stage);
+        let before = &self.rules[..asked(&self.rules, &bucket.costs)];
+        let bound = Bound { typo: before.contains(&Rule::Typo), own: before.contains(&Rule::Exactness) };
+        let mut costs = Costs::new(&self.graph, &self.fetched, &self.scope, &self.stage, bound);
+        let exact = if *rule == Rule::Exactness { self.exact(&bucket, bound) } else { Vec::new() };
         // There are few costs: a list is faster than a map.
         let mut parts: Vec<(u64, Vec<u32>)> = Vec::new();
         let mut last = 0;
         costs.forget();
         for place in &bucket.documents {
             let pattern = &self.candidates.patterns[self.stage.patterns[*place as usize] as usize];
-            let cost = cost(rule, &mut costs, *place, pattern, &mut self.alive[*place as usize]);
+            let cost = cost(rule, &mut costs, *place, pattern, &mut self.alive[*place as usize], &exact);
             if parts.get(last).is_none_or(|(known, _)| *known != cost) {
                 last = parts.iter().position(|(known, _)| *known == cost).unwrap_or_else(|| {
                     parts.push((cost, Vec::new()));
@@ -217,6 +219,26 @@ impl Ranking {
         self.replace(&bucket.costs, parts.into_iter().map(|(cost, documents)| (unpack(rule, cost), documents)));
     }
 
+    /// The terms that must match exactly where the stage of exactness is asked: those of which the very word stands in an interpretation of some
+    /// document of the bucket.
+    fn exact(&self, bucket: &Bucket, bound: Bound) -> Vec<usize> {
+        let mut seen = vec![false; self.graph.nodes.len()];
+        let mut last = None;
+        for place in &bucket.documents {
+            let same = (self.stage.patterns[*place as usize], self.alive[*place as usize]);
+            if last.replace(same) == Some(same) {
+                continue;
+            }
+            let (pattern, alive) = same;
+            let assignments = self.candidates.patterns[pattern as usize].assignments.iter().enumerate();
+            for (node, levels) in assignments.filter(|(nth, _)| alive & (1 << nth) != 0).flat_map(|(_, left)| &left.nodes) {
+                seen[*node] |= self.graph.nodes[*node].exact.is_some() && (!bound.typo || levels & 1 != 0);
+            }
+        }
+        // Nodes stand in the order of their terms, and only single ones can match exactly.
+        (0..seen.len()).filter(|node| seen[*node]).collect()
+    }
+
     fn replace(&mut self, costs: &[u32], parts: impl IntoIterator<Item = (Vec<u32>, Vec<u32>)>) {
         let parts: Vec<Bucket> = parts
             .into_iter()
@@ -227,10 +249,11 @@ impl Ranking {
 }
 
 /// The least cost of the interpretations that are left; those that cost more are left no longer.
-fn cost(rule: &Rule, costs: &mut Costs<'_>, place: u32, pattern: &Pattern, alive: &mut u64) -> u64 {
+fn cost(rule: &Rule, costs: &mut Costs<'_>, place: u32, pattern: &Pattern, alive: &mut u64, exact: &[usize]) -> u64 {
     if *rule == Rule::Words {
         return pattern.rung.unwrap_or(0) as u64;
     }
+    let stage = if *rule == Rule::Exactness { u64::from(costs.stage(place, exact)) } else { 0 };
     let mut best = u64::MAX;
     let mut left = 0;
     for (nth, assignment) in pattern.assignments.iter().enumerate() {
@@ -238,13 +261,11 @@ fn cost(rule: &Rule, costs: &mut Costs<'_>, place: u32, pattern: &Pattern, alive
             continue;
         }
         let cost = match rule {
-            Rule::Typo => u64::from(assignment.typos),
+            Rule::Typo => u64::from(costs.typos(place, assignment)),
             Rule::Proximity => u64::from(costs.proximity(place, assignment)),
             Rule::AttributeRank => u64::from(costs.attribute_rank(place, assignment)),
             Rule::WordPosition => u64::from(costs.word_position(place, assignment)),
-            Rule::Exactness => {
-                (u64::from(costs.stage(place, assignment)) << 32) | u64::from(costs.inexact(place, assignment))
-            }
+            Rule::Exactness => (stage << 32) | u64::from(costs.inexact(place, assignment)),
             Rule::Words | Rule::Values(_) => 0,
         };
         match cost.cmp(&best) {

@@ -14,11 +14,11 @@ const BITS: usize = LEVELS;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Key(u128);
 
-/// An interpretation: nodes from left to right, each at one level.
+/// An interpretation: nodes from left to right, each with the levels it is satisfied at, as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) nodes: Vec<(usize, u8)>,
-    /// What it costs in typos.
+    /// What it costs in typos, each node at its least level.
     pub(super) typos: u32,
 }
 
@@ -90,10 +90,9 @@ impl Drops {
 }
 
 impl Pattern {
-    /// `bound` binds each node to its least level; otherwise every level it has is an interpretation of its own.
-    pub(super) fn new(key: Key, graph: &QueryGraph, drops: &Drops, bound: bool) -> Self {
+    pub(super) fn new(key: Key, graph: &QueryGraph, drops: &Drops) -> Self {
         for rung in 0..=drops.most() {
-            let mut paths = Paths { key, graph, drops, bound, path: Vec::new(), found: Vec::new() };
+            let mut paths = Paths { key, graph, drops, path: Vec::new(), found: Vec::new() };
             paths.walk(0, rung, 0);
             if !paths.found.is_empty() {
                 return Self { rung: Some(rung), assignments: paths.found };
@@ -107,7 +106,6 @@ struct Paths<'a> {
     key: Key,
     graph: &'a QueryGraph,
     drops: &'a Drops,
-    bound: bool,
     path: Vec<(usize, u8)>,
     found: Vec<Assignment>,
 }
@@ -121,8 +119,8 @@ impl Paths<'_> {
         }
         if term >= self.graph.terms {
             if drop == 0 {
-                let joined = |(node, level): &(usize, u8)| u32::from(*level) + ngram_typos(self.graph.nodes[*node].len);
-                let typos = self.path.iter().map(joined).sum();
+                let typos = |(node, levels): &(usize, u8)| levels.trailing_zeros() + ngram_typos(self.graph.nodes[*node].len);
+                let typos = self.path.iter().map(typos).sum();
                 self.found.push(Assignment { nodes: self.path.clone(), typos });
             }
             return;
@@ -136,14 +134,9 @@ impl Paths<'_> {
             if levels == 0 || latest.is_some_and(|latest| *latest < turn) {
                 continue;
             }
-            for level in (0..LEVELS as u8).filter(|level| levels & (1 << level) != 0) {
-                self.path.push((number, level));
-                self.walk(term + node.len, drop, turn);
-                self.path.pop();
-                if self.bound {
-                    break;
-                }
-            }
+            self.path.push((number, levels));
+            self.walk(term + node.len, drop, turn);
+            self.path.pop();
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Words side by side.
 
-use super::{fetched::Fetched, postings::Postings};
+use super::{fetched::Fetched, postings::Postings, scope::Scope};
+use crate::tokens::Place;
 
 /// Words of a phrase that are looked at together.
 const WINDOW: usize = 3;
 
-/// Where a phrase stands: the entries of its first and of its last word in each document.
-pub(super) fn documents_with(words: &[Option<usize>], fetched: &Fetched) -> Vec<(u32, u32)> {
+/// Where a phrase stands: the entries of its first and of its last word in each document that holds each of its words where the scope
+/// searches. As Meilisearch has it, they may be neighbours elsewhere.
+pub(super) fn documents_with(words: &[Option<usize>], fetched: &Fetched, scope: &Scope) -> Vec<(u32, u32)> {
     let mut lists = Vec::new();
     for (place, word) in words.iter().enumerate() {
         match word {
@@ -29,11 +31,11 @@ pub(super) fn documents_with(words: &[Option<usize>], fetched: &Fetched) -> Vec<
     'documents: for document in postings.documents(*rarest) {
         for (entry, (_, list)) in entries.iter_mut().zip(&lists) {
             match postings.entry_of(*list, *document) {
-                Some(there) => *entry = there,
-                None => continue 'documents,
+                Some(there) if scope.holds(postings, there, true) => *entry = there,
+                _ => continue 'documents,
             }
         }
-        if holds(&lists, &entries, postings) {
+        if holds(&lists, &entries, postings, scope) {
             let at = |of: (usize, usize)| lists.iter().position(|list| *list == of).map_or(0, |nth| entries[nth]);
             found.push((at(first), at(last)));
         }
@@ -42,28 +44,40 @@ pub(super) fn documents_with(words: &[Option<usize>], fetched: &Fetched) -> Vec<
 }
 
 /// The documents that hold a word, or a phrase, ascending.
-pub(super) fn documents_holding(words: &[Option<usize>], fetched: &Fetched) -> Vec<u64> {
+pub(super) fn documents_holding(words: &[Option<usize>], fetched: &Fetched, scope: &Scope) -> Vec<u64> {
     match words {
         [Some(word)] => match fetched.words.get(*word).copied().flatten() {
-            Some(list) => fetched.postings.documents(list).to_vec(),
+            Some(list) => {
+                let entries = fetched.postings.entries(list).filter(|entry| scope.holds(&fetched.postings, *entry, true));
+                entries.map(|entry| fetched.postings.document(entry)).collect()
+            }
             None => Vec::new(),
         },
         words => {
-            let found = documents_with(words, fetched).into_iter();
+            let found = documents_with(words, fetched, scope).into_iter();
             found.map(|(first, _)| fetched.postings.document(first)).collect()
         }
     }
 }
 
-/// Whether every two words of each window stand no farther apart, forward, than they do in the phrase. As Meilisearch has it, it need not
-/// be one occurrence of the phrase.
-fn holds(lists: &[(usize, usize)], entries: &[u32], postings: &Postings) -> bool {
+/// Whether every two words of each window stand no farther apart, forward, than they do in the phrase; or in one attribute, if nothing more is
+/// known of what is near. As Meilisearch has it, it need not be one occurrence of the phrase.
+fn holds(lists: &[(usize, usize)], entries: &[u32], postings: &Postings, scope: &Scope) -> bool {
     lists.iter().enumerate().all(|(nth, (place, _))| {
         let following = lists.iter().zip(entries).skip(nth + 1);
         following
             .take_while(|((other, _), _)| other - place < WINDOW)
-            .all(|((other, _), entry)| is_before(postings, entries[nth], *entry, (other - place) as u32))
+            .all(|((other, _), entry)| match scope.near_by_attribute {
+                true => in_one(postings, entries[nth], *entry, scope),
+                false => is_before(postings, entries[nth], *entry, (other - place) as u32),
+            })
     })
+}
+
+/// Whether two words stand in one attribute that is searched.
+fn in_one(postings: &Postings, left: u32, right: u32, scope: &Scope) -> bool {
+    let searched = |place: &Place| scope.searches(place.field);
+    postings.places(left).filter(searched).any(|left| postings.places(right).any(|right| left.field == right.field))
 }
 
 /// Whether a word stands at most so far before another somewhere.

@@ -1,5 +1,6 @@
 //! Where words are looked for.
 
+use super::postings::Postings;
 use crate::{
     settings::{IndexSettings, ProximityPrecision},
     tokens::Field,
@@ -45,6 +46,11 @@ impl Scope {
     /// Whether not every word counts wherever it stands.
     pub(super) fn restricts(&self) -> bool {
         self.attributes.is_some() || !self.literal.is_empty()
+    }
+
+    /// Whether an entry stands where it counts; see [`allows`](Self::allows).
+    pub(super) fn holds(&self, postings: &Postings, entry: u32, literal: bool) -> bool {
+        !self.restricts() || postings.places(entry).any(|place| self.allows(place.field, literal))
     }
 
     /// Whether a form may be found in a field; a `literal` one is the word as it was typed, or begins with it.

@@ -119,39 +119,37 @@ fn advance(documents: &[u64], from: usize, document: u64) -> usize {
 /// Where what a node finds comes from.
 pub(super) fn sources(graph: &QueryGraph, node: usize, fetched: &Fetched, scope: &Scope) -> Vec<Source> {
     let node = &graph.nodes[node];
+    let entries = |list: usize, literal: bool| {
+        if !scope.restricts() {
+            return Entries::List(list);
+        }
+        let inside = fetched.postings.entries(list).filter(|entry| scope.holds(&fetched.postings, *entry, literal));
+        Entries::Pairs(inside.map(|entry| (entry, entry)).collect())
+    };
     let mut sources = Vec::new();
     for form in &node.forms {
         let source = |entries, forward_only| Source { level: form.level, forward_only, own: form.own, entries };
         let lists: &[usize] = match &form.what {
             What::Phrase(words) => {
-                sources.push(source(Entries::Pairs(phrase::documents_with(words, fetched)), true));
+                sources.push(source(Entries::Pairs(phrase::documents_with(words, fetched, scope)), true));
                 continue;
             }
             What::Word(word) => fetched.words.get(*word).map_or(&[], |list| list.as_slice()),
             What::Beginning(beginning) => fetched.beginnings.get(*beginning).map_or(&[], Vec::as_slice),
         };
-        sources.extend(lists.iter().map(|list| source(Entries::List(*list), form.forward_only)));
+        sources.extend(lists.iter().map(|list| source(entries(*list, form.literal), form.forward_only)));
     }
-    if let Some((_, pairs)) = best_split(&node.splits, fetched) {
+    if let Some((_, pairs)) = best_split(&node.splits, fetched, scope) {
         sources.push(Source { level: 1, forward_only: true, own: false, entries: Entries::Pairs(pairs) });
-    }
-    if scope.restricts() {
-        let in_scope =
-            |entry: u32, literal| fetched.postings.places(entry).any(|place| scope.allows(place.field, literal));
-        for source in &mut sources {
-            let literal = node.len == 1 && source.level == 0;
-            let pairs: Vec<(u32, u32)> = match &source.entries {
-                Entries::List(list) => fetched.postings.entries(*list).map(|entry| (entry, entry)).collect(),
-                Entries::Pairs(pairs) => pairs.clone(),
-            };
-            source.entries = Entries::Pairs(pairs.into_iter().filter(|(first, _)| in_scope(*first, literal)).collect());
-        }
     }
     sources
 }
 
-/// The pair that most documents hold side by side, the first of several, and where.
-pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched) -> Option<Split> {
+/// The pair that most documents hold side by side, the first of several, and where of those that the scope searches.
+pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched, scope: &Scope) -> Option<Split> {
+    // As Meilisearch has it, neighbours count wherever they stand.
+    let anywhere = Scope { literal: Vec::new(), ..scope.clone() };
+    let anywhere = if scope.near_by_attribute { anywhere } else { Scope { attributes: None, ..anywhere } };
     let mut best: Option<Split> = None;
     for split in splits {
         let most = best.as_ref().map_or(0, |(_, found)| found.len());
@@ -162,12 +160,14 @@ pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched) -> Option
         if few {
             continue;
         }
-        let found = phrase::documents_with(&[Some(split.0), Some(split.1)], fetched);
+        let found = phrase::documents_with(&[Some(split.0), Some(split.1)], fetched, &anywhere);
         if found.len() > most {
             best = Some((*split, found));
         }
     }
-    best
+    let (split, mut found) = best?;
+    found.retain(|(left, right)| [left, right].into_iter().all(|entry| scope.holds(&fetched.postings, *entry, true)));
+    Some((split, found))
 }
 
 /// All documents of some nodes, ascending, each once.

@@ -52,7 +52,10 @@ pub fn document_words(document: &Document, settings: &IndexSettings, tokenizer: 
     let mut walk =
         Walk { settings, tokenizer, fields: BTreeMap::new(), ranks: BTreeMap::new(), found: DocumentWords::default() };
     for (name, value) in document {
-        walk.value(name, value, false);
+        match value {
+            Value::Object(_) | Value::Array(_) => walk.inside(name, value),
+            leaf => walk.value(name, leaf),
+        }
     }
     walk.found
 }
@@ -61,10 +64,8 @@ pub fn document_words(document: &Document, settings: &IndexSettings, tokenizer: 
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
     field: Field,
-    last: Option<u32>,
-    step: u32,
-    /// Where its first word stands.
-    begin: u32,
+    /// The position of the last word that was kept, or where the first one stands.
+    position: u32,
 }
 
 struct Walk<'a> {
@@ -77,98 +78,97 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Arrays go on counting in the field they are in; what is nested in objects is a field of its own.
-    fn value(&mut self, name: &str, value: &Value, nested: bool) {
-        match value {
-            Value::Null => {}
-            Value::Object(object) => {
-                for (key, value) in object {
-                    self.value(&format!("{name}.{key}"), value, true);
-                }
-            }
-            Value::Array(elements) => {
-                if nested {
-                    // As Meilisearch has it: an array inside of an object begins behind a gap.
-                    self.begin_behind_gap(name);
-                }
-                for element in elements {
-                    self.value(name, element, nested);
-                    self.next_element(name);
-                }
-            }
-            Value::String(text) => self.text(name, text),
-            Value::Bool(_) | Value::Number(_) => self.text(name, &value.to_string()),
+    /// What is nested in objects is a field of its own; elements of arrays go on counting in the field they are in. As Meilisearch has it,
+    /// every value counts that a field has, also an empty one, and an array inside of an object.
+    fn object(&mut self, base: &str, object: &Document) {
+        if object.is_empty() {
+            self.value(base, &Value::Null);
+        }
+        for (key, value) in object {
+            let name = format!("{base}.{key}");
+            self.value(&name, value);
+            self.inside(&name, value);
         }
     }
 
-    fn text(&mut self, name: &str, text: &str) {
-        let Some(mut cursor) = self.cursor(name) else { return };
-        let tokens = self.tokenizer.cut(text, Purpose::Document);
-        // As Meilisearch has it: what is separators only takes the place of a word.
-        let separators = |kind| matches!(kind, TokenKind::Separator { .. });
-        if !tokens.is_empty() && tokens.iter().all(|token| separators(token.kind)) {
-            cursor.advance(1);
+    fn inside(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::Object(object) => self.object(name, object),
+            Value::Array(elements) => {
+                if elements.is_empty() {
+                    self.value(name, &Value::Null);
+                }
+                for element in elements {
+                    match element {
+                        Value::Object(_) | Value::Array(_) => self.inside(name, element),
+                        leaf => self.value(name, leaf),
+                    }
+                }
+            }
+            _ => {}
         }
-        for token in tokens {
+    }
+
+    fn value(&mut self, name: &str, value: &Value) {
+        let Some(cursor) = self.cursor(name) else { return };
+        match value {
+            Value::String(text) => self.text(name, cursor, text),
+            Value::Bool(_) | Value::Number(_) => self.text(name, cursor, &value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+
+    fn text(&mut self, name: &str, mut cursor: Cursor, text: &str) {
+        let mut position = cursor.position;
+        // How far on the next word stands; nothing before the first one, whatever separators there are.
+        let mut gap: Option<u32> = None;
+        for token in self.tokenizer.cut(text, Purpose::Document) {
             match token.kind {
-                TokenKind::Separator { hard: true } => cursor.step = HARD_STEP,
-                TokenKind::Separator { hard: false } => cursor.step = cursor.step.max(1),
+                TokenKind::Separator { hard } => {
+                    gap = gap.map(|gap| if hard { HARD_STEP } else { gap.max(1) });
+                }
                 TokenKind::StopWord => {
-                    cursor.advance(1);
+                    position = position.saturating_add(gap.map_or(0, |gap| gap.max(1)));
+                    gap = Some(0);
                 }
                 TokenKind::Word { step } => {
-                    let position = cursor.advance(step);
-                    self.found.add(token.text, cursor.field, position);
+                    let on = match gap {
+                        None => 0,
+                        Some(0) => step,
+                        Some(gap) => gap,
+                    };
+                    position = position.saturating_add(on);
+                    gap = Some(0);
+                    if self.found.add(token.text, cursor.field, position) {
+                        cursor.position = position;
+                    }
                 }
             }
         }
         self.fields.insert(name.to_owned(), cursor);
     }
 
-    fn next_element(&mut self, name: &str) {
-        if let Some(cursor) = self.fields.get_mut(name).filter(|cursor| cursor.last.is_some()) {
-            cursor.step = HARD_STEP;
-        }
-    }
-
-    fn begin_behind_gap(&mut self, name: &str) {
-        if let Some(mut cursor) = self.cursor(name).filter(|cursor| cursor.last.is_none()) {
-            cursor.begin = HARD_STEP;
-            self.fields.insert(name.to_owned(), cursor);
-        }
-    }
-
-    /// `None` if the attribute is not searched.
+    /// Where the next value of a field begins: behind a gap, unless it is the first. `None` if the attribute is not searched.
     fn cursor(&mut self, name: &str) -> Option<Cursor> {
-        if let Some(cursor) = self.fields.get(name) {
+        if let Some(cursor) = self.fields.get_mut(name) {
+            cursor.position = cursor.position.saturating_add(HARD_STEP);
             return Some(*cursor);
         }
         let rank = self.settings.attribute_rank(name)?;
         let nth = self.ranks.entry(rank).or_insert(0);
         let field = Field(rank as u32 * FIELDS_OF_A_RANK + (*nth).min(FIELDS_OF_A_RANK - 1));
         *nth += 1;
-        Some(Cursor { field, last: None, step: 0, begin: 0 })
-    }
-}
-
-impl Cursor {
-    /// The position of the next word.
-    fn advance(&mut self, step: u32) -> u32 {
-        let position = match self.last {
-            // Leading separators cost nothing.
-            None => self.begin,
-            Some(last) => last.saturating_add(if self.step == 0 { step } else { self.step }),
-        };
-        self.last = Some(position);
-        self.step = 0;
-        position
+        let cursor = Cursor { field, position: 0 };
+        self.fields.insert(name.to_owned(), cursor);
+        Some(cursor)
     }
 }
 
 impl DocumentWords {
-    fn add(&mut self, word: Cow<'_, str>, field: Field, position: u32) {
+    /// Whether it is kept.
+    fn add(&mut self, word: Cow<'_, str>, field: Field, position: u32) -> bool {
         if word.is_empty() || word.len() > LONGEST_WORD || position > LAST_POSITION {
-            return;
+            return false;
         }
         *self.lengths.entry(field).or_insert(0) += 1;
         let place = Place { field, position: position as u16 };
@@ -178,5 +178,6 @@ impl DocumentWords {
                 self.words.insert(word.into_owned(), vec![place]);
             }
         }
+        true
     }
 }

@@ -65,7 +65,7 @@ impl Store {
             return self.ranked(query.matching, (graph, fetched, rules), (offset, end), filter);
         }
         let criteria: Vec<&SortCriterion> = rules.iter().filter_map(by_values).collect();
-        let without = fetched.without(&graph);
+        let without = fetched.without(&graph, &Scope::new(settings));
         let listed = self.in_order(&criteria, |number, document| {
             without.binary_search(&u64::from(number)).is_err() && filter(document)
         });

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::ranking::{Deriver, Fetched, MatchedPhrase, ParsedQuery, QueryGraph, Synonyms, Vocabulary};
+use crate::ranking::{Deriver, Fetched, MatchedPhrase, ParsedQuery, QueryGraph, Scope, Synonyms, Vocabulary};
 
 fn strings(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()
@@ -16,7 +16,7 @@ fn matched(query: &str, words: &str, settings: &IndexSettings) -> Matched {
     let synonyms = Synonyms::new(settings, &tokenizer);
     let parsed = ParsedQuery::read(query, &tokenizer, true);
     let graph = QueryGraph::new(&parsed, &Deriver::new(&vocabulary, settings, &synonyms));
-    Matched::new(&parsed, &graph, &Fetched::new(&graph))
+    Matched::new(&parsed, &graph, &Fetched::new(&graph), &Scope::default())
 }
 
 fn format(matched: &Matched, formatting: &Formatting, retrieve: Option<&[String]>, document: Value) -> Formatted {

@@ -89,7 +89,7 @@ impl Search<'_> {
         fetched: &Fetched,
     ) -> Result<Picked, BackendError> {
         let doing = "listing documents";
-        let without: Vec<i64> = fetched.without(graph).into_iter().map(|ordinal| ordinal as i64).collect();
+        let without: Vec<i64> = fetched.without(graph, &self.scope).into_iter().map(|ordinal| ordinal as i64).collect();
         let total: i64 = sql::count(self.uid, self.filter.as_ref(), &without)
             .build_query_scalar()
             .persistent(self.is_kept())
