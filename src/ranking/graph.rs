@@ -33,7 +33,10 @@ pub struct QueryGraph {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TermWords {
     pub(super) phrase: bool,
+    /// Holes are none.
     pub(super) words: usize,
+    /// How many positions it takes in the query, holes included, but for those it begins with.
+    pub(super) span: usize,
     /// The most that it may cost in typos.
     pub(super) typos: u32,
 }
@@ -101,11 +104,15 @@ impl QueryGraph {
             graph.without.push(words);
         }
         for term in &query.terms {
-            let (phrase, words, typos) = match &term.kind {
-                TermKind::Word { text, .. } => (false, 1, most_typos(text, 1, deriver)),
-                TermKind::Phrase(Phrase(words)) => (true, words.len(), 0),
-            };
-            graph.term_words.push(TermWords { phrase, words, typos });
+            graph.term_words.push(match &term.kind {
+                TermKind::Word { text, .. } => {
+                    TermWords { phrase: false, words: 1, span: 1, typos: most_typos(text, 1, deriver) }
+                }
+                TermKind::Phrase(Phrase(words)) => {
+                    let span = words.iter().skip_while(|word| word.is_none()).count();
+                    TermWords { phrase: true, words: words.iter().flatten().count(), span, typos: 0 }
+                }
+            });
         }
         for start in 0..query.terms.len() {
             for len in 1..=LONGEST_NGRAM.min(query.terms.len() - start) {
@@ -120,7 +127,7 @@ impl QueryGraph {
 
     /// How many words a field can have that is the whole query.
     pub fn most_words(&self) -> usize {
-        self.term_words.iter().map(|term| term.words).sum()
+        self.term_words.iter().map(|term| term.span).sum()
     }
 
     fn node(&mut self, terms: &[super::query::Term], start: usize, deriver: &Deriver<'_>) -> Option<Node> {
@@ -145,7 +152,7 @@ impl QueryGraph {
                 [Some(word)] => What::Word(*word),
                 _ => What::Phrase(words),
             };
-            node.forms.push(Form { level: 0, what, forward_only: false, own: true, literal: true });
+            node.forms.push(Form { level: 0, what, forward_only: true, own: true, literal: true });
             return Some(node);
         }
         let mut parts = Vec::with_capacity(terms.len());

@@ -131,7 +131,7 @@ impl<'a> Terms<'a> {
             let nodes = || left.nodes.iter().map(|(node, _)| &self.graph.nodes[*node]);
             let joints: usize = nodes().map(|node| node.len - 1).sum();
             let asked = nodes().zip(nodes().skip(1)).filter(|(l, r)| {
-                let words: usize = self.graph.term_words[l.start..l.start + l.len].iter().map(|term| term.words).sum();
+                let words: usize = self.graph.term_words[l.start..l.start + l.len].iter().map(|term| term.span).sum();
                 l.start + l.len == r.start && l.position + words as u32 == r.position
             });
             asked.count() as u32 * FAR + joints as u32
