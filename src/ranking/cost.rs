@@ -102,16 +102,6 @@ impl<'a> Costs<'a> {
         spots.iter().filter(move |spot| if own { stays(spot) } else { levels & (1 << spot.level) != 0 })
     }
 
-    /// What an interpretation costs in typos.
-    pub(super) fn typos(&self, document: u32, assignment: &Assignment) -> u32 {
-        if !self.bound.own {
-            return assignment.typos;
-        }
-        let exact = |(node, _): &&(usize, u8)| self.has_own(document, *node);
-        let spared = assignment.nodes.iter().filter(exact).map(|(_, levels)| levels.trailing_zeros()).sum::<u32>();
-        assignment.typos - spared
-    }
-
     /// For each term the place of the best attribute that holds it.
     pub(super) fn attribute_rank(&mut self, document: u32, assignment: &Assignment) -> u32 {
         if self.scope.alike {

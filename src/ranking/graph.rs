@@ -180,7 +180,8 @@ impl QueryGraph {
 
     fn add(&mut self, node: &mut Node, found: &Found) {
         let single = node.len == 1;
-        let form = |level, what, forward_only| Form { level, what, forward_only, own: false, literal: single && level == 0 };
+        let form =
+            |level, what, forward_only| Form { level, what, forward_only, own: false, literal: single && level == 0 };
         if let Some(beginning) = &found.beginning {
             self.beginnings.push(beginning.clone());
             node.forms.push(form(0, What::Beginning(self.beginnings.len() - 1), true));

@@ -170,8 +170,6 @@ impl Ranking {
         let mut assignments =
             self.used.iter().flat_map(|pattern| &self.candidates.patterns[*pattern as usize].assignments);
         match rule {
-            // Each document is bound to the words it holds.
-            Rule::Typo if self.rules.iter().take_while(|rule| **rule != Rule::Typo).any(|rule| *rule == Rule::Exactness) => None,
             Rule::Typo => {
                 let typos = assignments.next()?.typos;
                 assignments.all(|assignment| assignment.typos == typos).then_some(typos)
@@ -231,7 +229,9 @@ impl Ranking {
             }
             let (pattern, alive) = same;
             let assignments = self.candidates.patterns[pattern as usize].assignments.iter().enumerate();
-            for (node, levels) in assignments.filter(|(nth, _)| alive & (1 << nth) != 0).flat_map(|(_, left)| &left.nodes) {
+            for (node, levels) in
+                assignments.filter(|(nth, _)| alive & (1 << nth) != 0).flat_map(|(_, left)| &left.nodes)
+            {
                 seen[*node] |= self.graph.nodes[*node].exact.is_some() && (!bound.typo || levels & 1 != 0);
             }
         }
@@ -261,7 +261,7 @@ fn cost(rule: &Rule, costs: &mut Costs<'_>, place: u32, pattern: &Pattern, alive
             continue;
         }
         let cost = match rule {
-            Rule::Typo => u64::from(costs.typos(place, assignment)),
+            Rule::Typo => u64::from(assignment.typos),
             Rule::Proximity => u64::from(costs.proximity(place, assignment)),
             Rule::AttributeRank => u64::from(costs.attribute_rank(place, assignment)),
             Rule::WordPosition => u64::from(costs.word_position(place, assignment)),

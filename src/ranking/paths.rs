@@ -119,7 +119,8 @@ impl Paths<'_> {
         }
         if term >= self.graph.terms {
             if drop == 0 {
-                let typos = |(node, levels): &(usize, u8)| levels.trailing_zeros() + ngram_typos(self.graph.nodes[*node].len);
+                let typos =
+                    |(node, levels): &(usize, u8)| levels.trailing_zeros() + ngram_typos(self.graph.nodes[*node].len);
                 let typos = self.path.iter().map(typos).sum();
                 self.found.push(Assignment { nodes: self.path.clone(), typos });
             }

@@ -135,7 +135,8 @@ pub(super) fn sources(graph: &QueryGraph, node: usize, fetched: &Fetched, scope:
     };
     let mut sources = Vec::new();
     for form in &node.forms {
-        let source = |entries, forward_only, inside| Source { level: form.level, forward_only, own: form.own, entries, inside };
+        let source =
+            |entries, forward_only, inside| Source { level: form.level, forward_only, own: form.own, entries, inside };
         let lists: &[usize] = match &form.what {
             What::Phrase(words) => {
                 sources.push(source(Entries::Pairs(phrase::documents_with(words, fetched, scope)), true, None));
