@@ -21,7 +21,7 @@ use flate2::read::GzDecoder;
 use http::Method;
 use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Ground;
 
