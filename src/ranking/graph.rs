@@ -6,6 +6,7 @@ use super::{
     derive::{Deriver, Found},
     query::{ParsedQuery, Phrase, TermKind},
 };
+use crate::tokens::LONGEST_WORD;
 
 /// Terms that are joined to one word, at most.
 const LONGEST_NGRAM: usize = 3;
@@ -34,8 +35,6 @@ pub struct QueryGraph {
 pub(super) struct TermWords {
     pub(super) phrase: bool,
     pub(super) words: usize,
-    /// The most that it may cost in typos.
-    pub(super) typos: u32,
 }
 
 /// One or more terms, taken as one.
@@ -51,8 +50,8 @@ pub struct Node {
     pub forms: Vec<Form>,
     /// Two words it may be cut into: of those the pair counts that most documents hold side by side.
     pub splits: Vec<(usize, usize)>,
-    /// The most that it may cost in typos, beside that it is joined.
-    pub(super) typos: u32,
+    /// How many typos it may have.
+    pub(super) allowance: u8,
     /// Its own word, if the index has it, for what must match exactly.
     pub(super) exact: Option<Exact>,
     /// Whether it is a phrase, which neighbours see from one side only.
@@ -101,11 +100,11 @@ impl QueryGraph {
             graph.without.push(words);
         }
         for term in &query.terms {
-            let (phrase, words, typos) = match &term.kind {
-                TermKind::Word { text, .. } => (false, 1, most_typos(text, 1, deriver)),
-                TermKind::Phrase(Phrase(words)) => (true, words.len(), 0),
+            let (phrase, words) = match &term.kind {
+                TermKind::Word { .. } => (false, 1),
+                TermKind::Phrase(Phrase(words)) => (true, words.len()),
             };
-            graph.term_words.push(TermWords { phrase, words, typos });
+            graph.term_words.push(TermWords { phrase, words });
         }
         for start in 0..query.terms.len() {
             for len in 1..=LONGEST_NGRAM.min(query.terms.len() - start) {
@@ -131,7 +130,7 @@ impl QueryGraph {
             position,
             forms: Vec::new(),
             splits: Vec::new(),
-            typos: 0,
+            allowance: 0,
             exact: None,
             phrase: false,
         };
@@ -160,7 +159,11 @@ impl QueryGraph {
             open = *prefix;
         }
         let found = deriver.derive(&parts, open);
-        node.typos = most_typos(&parts.concat(), parts.len(), deriver);
+        let joined = parts.concat();
+        if joined.len() > LONGEST_WORD {
+            return (parts.len() == 1).then_some(node);
+        }
+        node.allowance = deriver.allowance(&joined, parts.len());
         if let Some(own) = found.own.as_deref() {
             let word = self.word(own);
             node.exact = (parts.len() == 1).then_some(Exact::Word(word));
@@ -168,12 +171,14 @@ impl QueryGraph {
             node.forms.push(Form { level: 0, what: What::Word(word), forward_only: false, own, literal: own });
         }
         self.add(&mut node, &found);
-        (!node.forms.is_empty() || !node.splits.is_empty()).then_some(node)
+        // Also if nothing stands for it: it is one of the interpretations there could have been.
+        Some(node)
     }
 
     fn add(&mut self, node: &mut Node, found: &Found) {
         let single = node.len == 1;
-        let form = |level, what, forward_only| Form { level, what, forward_only, own: false, literal: single && level == 0 };
+        let form =
+            |level, what, forward_only| Form { level, what, forward_only, own: false, literal: single && level == 0 };
         if let Some(beginning) = &found.beginning {
             self.beginnings.push(beginning.clone());
             node.forms.push(form(0, What::Beginning(self.beginnings.len() - 1), true));
@@ -221,9 +226,4 @@ impl Exact {
             Self::Phrase(words) => (0u32..).zip(words).filter_map(|(at, word)| Some((at, (*word)?))).collect(),
         }
     }
-}
-
-/// A word in which no typo is allowed may still be cut in two, which counts as one.
-fn most_typos(word: &str, parts: usize, deriver: &Deriver<'_>) -> u32 {
-    u32::from(deriver.allowance(word, parts)).max(1)
 }

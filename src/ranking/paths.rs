@@ -80,13 +80,6 @@ impl Drops {
     pub(super) fn most(&self) -> usize {
         self.may.iter().filter(|may| **may).count()
     }
-
-    /// So many terms are dropped, those whose turn comes first; the others, as bits.
-    pub(super) fn kept(&self, dropped: usize) -> u32 {
-        let mut order: Vec<usize> = (0..self.may.len()).filter(|term| self.may[*term]).collect();
-        order.sort_by_key(|term| self.turns[*term]);
-        order.iter().take(dropped).fold((1 << self.may.len()) - 1, |kept, term| kept & !(1 << term))
-    }
 }
 
 impl Pattern {
@@ -119,7 +112,8 @@ impl Paths<'_> {
         }
         if term >= self.graph.terms {
             if drop == 0 {
-                let typos = |(node, levels): &(usize, u8)| levels.trailing_zeros() + ngram_typos(self.graph.nodes[*node].len);
+                let typos =
+                    |(node, levels): &(usize, u8)| levels.trailing_zeros() + ngram_typos(self.graph.nodes[*node].len);
                 let typos = self.path.iter().map(typos).sum();
                 self.found.push(Assignment { nodes: self.path.clone(), typos });
             }
