@@ -39,15 +39,13 @@ pub struct Ranking {
     found: usize,
     /// Whether it is asked how well documents match, and not only in what order.
     scored: bool,
-    /// Whether terms may be dropped.
-    drops: bool,
+    matching: MatchingStrategy,
 }
 
 impl Ranking {
     /// Finds the documents. `passes` says which ones the request is about.
     pub fn new(graph: Arc<QueryGraph>, fetched: Arc<Fetched>, request: Request, passes: impl Fn(u64) -> bool) -> Self {
         let Request { rules, scope, matching, scored } = request;
-        let drops = matching != MatchingStrategy::All;
         let candidates = Candidates::new(&graph, &fetched, &scope, matching, passes);
         let found = candidates.found().count();
         let by_rung = candidates.by_rung();
@@ -57,7 +55,7 @@ impl Ranking {
             _ => VecDeque::from([(0, candidates.found().map(|(place, _)| place).collect())]),
         };
         let (stage, used, buckets, alive) = Default::default();
-        Self { graph, fetched, scope, rules, candidates, rungs, stage, used, buckets, alive, found, scored, drops }
+        Self { graph, fetched, scope, rules, candidates, rungs, stage, used, buckets, alive, found, scored, matching }
     }
 
     /// How many documents are found in all.
@@ -72,7 +70,22 @@ impl Ranking {
 
     /// The most terms that may be dropped; `None` if no rule asks for it.
     pub(super) fn most_dropped(&self) -> Option<usize> {
-        self.drops.then(|| self.candidates.drops.most())
+        (self.matching != MatchingStrategy::All).then(|| self.candidates.drops.most())
+    }
+
+    /// The terms of which words with typos have been looked for, as bits. As Meilisearch has it, where terms are dropped from the end
+    /// nothing is looked for behind a term that no document holds together with those before it, nor behind the first if no rule asks.
+    pub fn looked_for(&self) -> u32 {
+        let asks = |rule: &Rule| !matches!(rule, Rule::Values(_));
+        let phrases = self.graph.term_words.iter().any(|term| term.phrase);
+        let found = || self.candidates.patterns.iter().filter(|pattern| pattern.rung.is_some());
+        match self.matching {
+            MatchingStrategy::All | MatchingStrategy::Frequency => u32::MAX,
+            MatchingStrategy::Last if self.rules.iter().any(asks) => {
+                found().fold(0, |reached, pattern| reached | pattern.reached(&self.graph))
+            }
+            MatchingStrategy::Last => u32::from(!phrases),
+        }
     }
 
     pub(super) fn graph(&self) -> &QueryGraph {
@@ -214,7 +227,7 @@ impl Ranking {
 
     /// The interpretations that a rule leaves to documents of a bucket; nothing if no scores are asked for.
     fn ways(&self, bucket: &Bucket, rule: &Rule, documents: &[u32]) -> Arc<Ways> {
-        if !self.scored || (*rule == Rule::Words && !self.drops) {
+        if !self.scored || (*rule == Rule::Words && self.matching == MatchingStrategy::All) {
             return Arc::clone(&bucket.ways);
         }
         let before = &self.rules[..asked(&self.rules, &bucket.costs)];

@@ -72,9 +72,10 @@ impl Search<'_> {
                 }
             }
         }
-        picker
-            .of_found(snapshot, self, ranking.found(), || ranking.documents().map(|ordinal| ordinal as i64).collect())
-            .await
+        let documents = || ranking.documents().map(|ordinal| ordinal as i64).collect();
+        let mut picked = picker.of_found(snapshot, self, ranking.found(), documents).await?;
+        picked.looked_for = ranking.looked_for();
+        Ok(picked)
     }
 
     fn scorer(&self) -> Scorer {
