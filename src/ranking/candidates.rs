@@ -33,6 +33,8 @@ struct Finding {
     forward_only: bool,
     own: bool,
     hits: Hits,
+    /// Those by which documents are found, if not all are.
+    inside: Option<Hits>,
 }
 
 const NOT_FOUND: u32 = u32::MAX;
@@ -50,9 +52,10 @@ impl Candidates {
             (0..graph.nodes.len()).map(|node| sources(graph, node, fetched, scope)).collect();
         let documents = union(&sources, &deciding(graph, matching, &sources, fetched), fetched);
         let finding = |source: Source| {
+            let inside = source.inside.as_ref().map(|inside| hits(inside, &documents, fetched));
             let hits = hits(&source.entries, &documents, fetched);
             let Source { level, forward_only, own, .. } = source;
-            Finding { level, forward_only, own, hits }
+            Finding { level, forward_only, own, hits, inside }
         };
         let nodes: Vec<Vec<Finding>> =
             sources.into_iter().map(|sources| sources.into_iter().map(finding).collect()).collect();
@@ -111,12 +114,16 @@ impl Candidates {
         let mut stage = Stage::new(documents, patterns);
         for findings in &self.nodes {
             let mut spots = Vec::new();
-            for Finding { level, forward_only, own, hits } in findings {
-                let spot = |document, first, last| Spot {
+            for Finding { level, forward_only, own, hits, inside } in findings {
+                let found = |place: u32| match inside {
+                    Some(Hits::Some(inside)) => inside.binary_search_by_key(&place, |(place, ..)| *place).is_ok(),
+                    None | Some(Hits::Every(_)) => true,
+                };
+                let spot = |document: u32, first, last| Spot {
                     document,
                     level: *level,
                     forward_only: *forward_only,
-                    own: *own,
+                    own: *own && found(places[document as usize]),
                     first,
                     last,
                 };
@@ -143,7 +150,7 @@ fn keys(nodes: &[Vec<Finding>], documents: usize) -> Vec<Key> {
     let mut keys = vec![Key::default(); documents];
     for (node, findings) in nodes.iter().enumerate() {
         for finding in findings {
-            match &finding.hits {
+            match finding.inside.as_ref().unwrap_or(&finding.hits) {
                 Hits::Every(_) => keys.iter_mut().for_each(|key| key.add(node, finding.level)),
                 Hits::Some(hits) => hits.iter().for_each(|(place, ..)| keys[*place as usize].add(node, finding.level)),
             }

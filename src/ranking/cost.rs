@@ -72,7 +72,7 @@ impl<'a> Costs<'a> {
             let (left, right) = (pair[0], pair[1]);
             let (l, r) = (&self.graph.nodes[left.0], &self.graph.nodes[right.0]);
             let terms = &self.graph.term_words[l.start..l.start + l.len];
-            let words: usize = terms.iter().map(|term| term.words).sum();
+            let words: usize = terms.iter().map(|term| term.span).sum();
             // Behind a dropped term or the end of a sentence nothing is asked.
             if l.start + l.len != r.start || l.position + words as u32 != r.position {
                 continue;
@@ -97,17 +97,9 @@ impl<'a> Costs<'a> {
         let spots = self.stage.spots(node, document);
         let own = self.bound.own && self.graph.nodes[node].exact.is_some() && spots.iter().any(|spot| spot.own);
         let levels = if self.bound.typo { levels & levels.wrapping_neg() } else { levels };
-        spots.iter().filter(move |spot| if own { spot.own } else { levels & (1 << spot.level) != 0 })
-    }
-
-    /// What an interpretation costs in typos.
-    pub(super) fn typos(&self, document: u32, assignment: &Assignment) -> u32 {
-        if !self.bound.own {
-            return assignment.typos;
-        }
-        let exact = |(node, _): &&(usize, u8)| self.has_own(document, *node);
-        let spared = assignment.nodes.iter().filter(exact).map(|(_, levels)| levels.trailing_zeros()).sum::<u32>();
-        assignment.typos - spared
+        // As Meilisearch has it, the words of a prebuilt list and synonyms are not left behind.
+        let stays = |spot: &Spot| spot.own || (spot.level == 0 && spot.forward_only);
+        spots.iter().filter(move |spot| if own { stays(spot) } else { levels & (1 << spot.level) != 0 })
     }
 
     /// For each term the place of the best attribute that holds it.
@@ -192,7 +184,7 @@ impl<'a> Costs<'a> {
         let (mut entries, mut count) = (Vec::with_capacity(exact.len()), 0);
         for node in exact {
             let Node { start, position, exact, .. } = &self.graph.nodes[*node];
-            count += self.graph.term_words[*start].words;
+            count += self.graph.term_words[*start].span;
             for (at, word) in exact.iter().flat_map(Exact::words) {
                 let own = self.stage.spots(*node, document).iter().find(|spot| spot.own);
                 let list = || self.fetched.words.get(word).copied().flatten();

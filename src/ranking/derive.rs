@@ -18,7 +18,7 @@ const MOST_WITH_TWO_TYPOS: usize = 50;
 const MOST_WITH_PREFIX: usize = 1_000;
 /// A prefix of so many bytes at most, of so many words at least, stands for all of them.
 const SHORT_PREFIX: (usize, usize) = (4, 100);
-/// Phrases that stand for a word, as its synonyms.
+/// Synonyms of a word.
 const MOST_SYNONYM_PHRASES: usize = 50;
 /// Words of all synonyms of one word.
 const MOST_SYNONYM_WORDS: usize = 100;
@@ -78,21 +78,24 @@ impl Synonyms {
         Self(synonyms)
     }
 
-    fn of(&self, parts: &[&str]) -> Vec<Vec<String>> {
+    /// Those of a word; of joined words those of each way to write them, of which only the one as a word is limited.
+    fn of(&self, parts: &[&str], word: &str) -> Vec<Vec<String>> {
         // Most indexes have none.
         if self.0.is_empty() {
             return Vec::new();
         }
-        let key: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
-        let (mut phrases, mut words) = (0, 0);
-        let mut taken = Vec::new();
-        for synonym in self.0.get(&key).into_iter().flatten() {
-            phrases += usize::from(synonym.len() > 1);
-            words += synonym.len();
-            if phrases > MOST_SYNONYM_PHRASES || words > MOST_SYNONYM_WORDS {
-                break;
-            }
-            taken.push(synonym.clone());
+        let mut words = 0;
+        let few = |synonym: &&Vec<String>| {
+            let fits = words + synonym.len() <= MOST_SYNONYM_WORDS;
+            words += if fits { synonym.len() } else { 0 };
+            fits
+        };
+        let of_word = self.0.get([word.to_owned()].as_slice()).into_iter().flatten();
+        let mut taken: Vec<Vec<String>> = of_word.take(MOST_SYNONYM_PHRASES).filter(few).cloned().collect();
+        if parts.len() > 1 {
+            let parts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+            let more = self.0.get(&parts).into_iter().flatten();
+            taken.extend(more.filter(|synonym| !taken.contains(synonym)).cloned().collect::<Vec<_>>());
         }
         taken
     }
@@ -107,13 +110,17 @@ impl<'a> Deriver<'a> {
     /// What stands for words that are joined to one, which is the beginning of a word if it is `open`.
     pub(super) fn derive(&self, parts: &[&str], open: bool) -> Found {
         let word = parts.concat();
-        let mut found = Found { synonyms: self.synonyms.of(parts), ..Found::default() };
         if word.len() > LONGEST_WORD {
-            return found;
+            return Found::default();
         }
+        let mut found = Found { synonyms: self.synonyms.of(parts, &word), ..Found::default() };
         found.own = self.vocabulary.holds(&word).then(|| word.clone());
         if open {
             self.beginnings(&word, &mut found);
+        }
+        if parts.len() > 1 {
+            found.own = found.own.filter(|own| self.is_a_target(own));
+            found.prefixed.retain(|longer| self.is_a_target(longer));
         }
         match self.allowance(&word, parts.len()) {
             0 => {}
@@ -191,9 +198,10 @@ impl<'a> Deriver<'a> {
         });
     }
 
+    /// Whether it is found by other words than itself and its beginnings. A number in the query may still have typos.
     fn is_a_target(&self, word: &str) -> bool {
         !(self.typos.disable_on_numbers
-            && word.chars().all(|letter| letter.is_ascii_digit() || letter.is_ascii_punctuation()))
+            && word.chars().all(|letter| letter.is_numeric() || letter.is_ascii_punctuation()))
     }
 
     fn splits(&self, word: &str) -> Vec<(String, String)> {

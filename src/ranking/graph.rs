@@ -34,7 +34,10 @@ pub struct QueryGraph {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TermWords {
     pub(super) phrase: bool,
+    /// Holes are none.
     pub(super) words: usize,
+    /// How many positions it takes in the query, holes included, but for those it begins with.
+    pub(super) span: usize,
 }
 
 /// One or more terms, taken as one.
@@ -100,11 +103,13 @@ impl QueryGraph {
             graph.without.push(words);
         }
         for term in &query.terms {
-            let (phrase, words) = match &term.kind {
-                TermKind::Word { .. } => (false, 1),
-                TermKind::Phrase(Phrase(words)) => (true, words.len()),
-            };
-            graph.term_words.push(TermWords { phrase, words });
+            graph.term_words.push(match &term.kind {
+                TermKind::Word { .. } => TermWords { phrase: false, words: 1, span: 1 },
+                TermKind::Phrase(Phrase(words)) => {
+                    let span = words.iter().skip_while(|word| word.is_none()).count();
+                    TermWords { phrase: true, words: words.iter().flatten().count(), span }
+                }
+            });
         }
         for start in 0..query.terms.len() {
             for len in 1..=LONGEST_NGRAM.min(query.terms.len() - start) {
@@ -119,7 +124,7 @@ impl QueryGraph {
 
     /// How many words a field can have that is the whole query.
     pub fn most_words(&self) -> usize {
-        self.term_words.iter().map(|term| term.words).sum()
+        self.term_words.iter().map(|term| term.span).sum()
     }
 
     fn node(&mut self, terms: &[super::query::Term], start: usize, deriver: &Deriver<'_>) -> Option<Node> {
@@ -144,7 +149,7 @@ impl QueryGraph {
                 [Some(word)] => What::Word(*word),
                 _ => What::Phrase(words),
             };
-            node.forms.push(Form { level: 0, what, forward_only: false, own: true, literal: true });
+            node.forms.push(Form { level: 0, what, forward_only: true, own: true, literal: true });
             return Some(node);
         }
         let mut parts = Vec::with_capacity(terms.len());

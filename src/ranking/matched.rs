@@ -49,11 +49,8 @@ impl Matched {
         nodes.sort_by_key(|node| (node.len > 1, node.start + node.len, node.len));
         for node in nodes {
             let terms = &query.terms[node.start..node.start + node.len];
-            let words = terms.iter().map(|term| match &term.kind {
-                TermKind::Phrase(Phrase(words)) => words.len(),
-                TermKind::Word { .. } => 1,
-            });
-            let places = node.position..node.position + words.sum::<usize>() as u32;
+            let span: usize = graph.term_words[node.start..node.start + node.len].iter().map(|term| term.span).sum();
+            let places = node.position..node.position + span as u32;
             if let [Term { kind: TermKind::Phrase(Phrase(words)), .. }] = terms {
                 matched.phrases.push(MatchedPhrase { words: words.clone(), places });
                 continue;

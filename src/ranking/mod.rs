@@ -19,10 +19,13 @@
 //! # The rules
 //!
 //! Each rule sorts by a cost, least first, and keeps of each document only the interpretations of its least cost; the next rule looks at those.
-//! Only what is equal by all rules goes by the internal number.
+//! Only what is equal by all rules goes by the internal number. Before typos are asked, a node counts by the words of all its levels, then by those of
+//! its least. Once exactness has been asked, a node of which a document holds the very word counts by that one, by synonyms, and by the words of a
+//! prebuilt prefix that is the same word, and by no others.
 //!
 //! - **words**: the rungs. How many terms have been dropped: from the end (`last`), the most frequent first (`frequency`), or none
-//!   (`all`). A rung is looked at only while hits are missing.
+//!   (`all`). With `frequency` a term that is dropped takes those with it that are more frequent and stand behind it; those before it may stay. A rung is
+//!   looked at only while hits are missing.
 //! - **typo**: the sum of the levels; two terms taken as one cost 2, three 3. From here on each interpretation is judged by the words of its levels.
 //! - **proximity**: for each two neighbours 0 (the second right behind the first), 1 (two behind, or one before), 2 (three behind, or two
 //!   before) or 3 (anything else: other attributes, other sentences); terms taken as one cost one less than they are. Behind
@@ -31,7 +34,8 @@
 //! - **wordPosition**: for each term how far it stands from where it stands in the query, in steps from 0 to 10 that grow; positions from 16 on
 //!   count as the next power of two.
 //! - **exactness**: first whether an attribute is the query (1), begins with it (2) or neither (3), each term at its own position; then how
-//!   many terms are not matched by the very word.
+//!   many terms are not matched by the very word. Which terms must match is decided for all documents of a bucket: those of which the very word stands in
+//!   an interpretation of any.
 //! - **sort** criteria of the request and rules like `year:desc` stand where the settings have them; their values come from outside
 //!   ([`Next::Values`]).
 //!

@@ -196,12 +196,6 @@ impl Ranking {
         let mut assignments =
             self.used.iter().flat_map(|pattern| &self.candidates.patterns[*pattern as usize].assignments);
         match rule {
-            // Each document is bound to the words it holds.
-            Rule::Typo
-                if self.rules.iter().take_while(|rule| **rule != Rule::Typo).any(|rule| *rule == Rule::Exactness) =>
-            {
-                None
-            }
             Rule::Typo => {
                 let typos = assignments.next()?.typos;
                 assignments.all(|assignment| assignment.typos == typos).then_some(typos)
@@ -314,7 +308,7 @@ fn cost(rule: &Rule, costs: &mut Costs<'_>, place: u32, pattern: &Pattern, alive
             continue;
         }
         let cost = match rule {
-            Rule::Typo => u64::from(costs.typos(place, assignment)),
+            Rule::Typo => u64::from(assignment.typos),
             Rule::Proximity => u64::from(costs.proximity(place, assignment)),
             Rule::AttributeRank => u64::from(costs.attribute_rank(place, assignment)),
             Rule::WordPosition => u64::from(costs.word_position(place, assignment)),

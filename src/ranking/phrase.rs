@@ -48,7 +48,8 @@ pub(super) fn documents_holding(words: &[Option<usize>], fetched: &Fetched, scop
     match words {
         [Some(word)] => match fetched.words.get(*word).copied().flatten() {
             Some(list) => {
-                let entries = fetched.postings.entries(list).filter(|entry| scope.holds(&fetched.postings, *entry, true));
+                let entries =
+                    fetched.postings.entries(list).filter(|entry| scope.holds(&fetched.postings, *entry, true));
                 entries.map(|entry| fetched.postings.document(entry)).collect()
             }
             None => Vec::new(),
@@ -65,12 +66,12 @@ pub(super) fn documents_holding(words: &[Option<usize>], fetched: &Fetched, scop
 fn holds(lists: &[(usize, usize)], entries: &[u32], postings: &Postings, scope: &Scope) -> bool {
     lists.iter().enumerate().all(|(nth, (place, _))| {
         let following = lists.iter().zip(entries).skip(nth + 1);
-        following
-            .take_while(|((other, _), _)| other - place < WINDOW)
-            .all(|((other, _), entry)| match scope.near_by_attribute {
+        following.take_while(|((other, _), _)| other - place < WINDOW).all(|((other, _), entry)| {
+            match scope.near_by_attribute {
                 true => in_one(postings, entries[nth], *entry, scope),
                 false => is_before(postings, entries[nth], *entry, (other - place) as u32),
-            })
+            }
+        })
     })
 }
 

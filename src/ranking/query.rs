@@ -97,13 +97,14 @@ impl Reader<'_> {
         let stop_word = token.kind == TokenKind::StopWord;
         let text = || Some(token.text.clone().into_owned()).filter(|_| !stop_word);
         if let Some(phrase) = &mut self.phrase {
-            if phrase.words.0.is_empty() {
+            if phrase.words.0.iter().all(Option::is_none) {
                 phrase.position = position;
             }
             phrase.words.0.push(text());
         } else if self.negated {
             self.negated = false;
-            self.read.without.extend(text().map(|word| Phrase(vec![Some(word)])));
+            // Also a stop word: written otherwise it may have been indexed.
+            self.read.without.push(Phrase(vec![Some(token.text.clone().into_owned())]));
         } else if (!stop_word || last) && token.text.len() <= LONGEST_WORD {
             let kind = TermKind::Word { text: token.text.clone().into_owned(), prefix: last && self.prefix };
             self.read.terms.push(Term { kind, position });

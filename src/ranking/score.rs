@@ -89,8 +89,7 @@ impl Scorer {
 /// Words that a document may match: those of phrases, and the terms that may be dropped. Without a phrase one term is never dropped; under
 /// `frequency` it may be several, which count as one then.
 fn words(graph: &QueryGraph, most_dropped: usize) -> u32 {
-    let phrases = graph.nodes.iter().filter(|node| node.phrase).filter_map(|node| node.exact.as_ref());
-    let in_phrases: usize = phrases.map(|phrase| phrase.words().len()).sum();
+    let in_phrases: usize = graph.term_words.iter().filter(|term| term.phrase).map(|term| term.words).sum();
     (in_phrases.max(1) + most_dropped) as u32
 }
 

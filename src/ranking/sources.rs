@@ -15,6 +15,16 @@ pub(super) struct Source {
     pub(super) forward_only: bool,
     pub(super) own: bool,
     pub(super) entries: Entries,
+    /// Those that stand where the form may be found, if not all do. As Meilisearch has it, a document that is found by one of them is
+    /// judged by all.
+    pub(super) inside: Option<Entries>,
+}
+
+impl Source {
+    /// The entries by which documents are found.
+    pub(super) fn finding(&self) -> &Entries {
+        self.inside.as_ref().unwrap_or(&self.entries)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +69,7 @@ pub(super) fn deciding(
         MatchingStrategy::Last if phrases.is_empty() => vec![0],
         MatchingStrategy::Last => phrases,
     };
-    let entries = |source: &Source| match &source.entries {
+    let entries = |source: &Source| match source.finding() {
         Entries::List(list) => fetched.postings.documents(*list).len(),
         Entries::Pairs(pairs) => pairs.len(),
     };
@@ -119,28 +129,27 @@ fn advance(documents: &[u64], from: usize, document: u64) -> usize {
 /// Where what a node finds comes from.
 pub(super) fn sources(graph: &QueryGraph, node: usize, fetched: &Fetched, scope: &Scope) -> Vec<Source> {
     let node = &graph.nodes[node];
-    let entries = |list: usize, literal: bool| {
-        if !scope.restricts() {
-            return Entries::List(list);
-        }
+    let inside = |list: usize, literal: bool| {
         let inside = fetched.postings.entries(list).filter(|entry| scope.holds(&fetched.postings, *entry, literal));
-        Entries::Pairs(inside.map(|entry| (entry, entry)).collect())
+        scope.restricts().then(|| Entries::Pairs(inside.map(|entry| (entry, entry)).collect()))
     };
     let mut sources = Vec::new();
     for form in &node.forms {
-        let source = |entries, forward_only| Source { level: form.level, forward_only, own: form.own, entries };
+        let source =
+            |entries, forward_only, inside| Source { level: form.level, forward_only, own: form.own, entries, inside };
         let lists: &[usize] = match &form.what {
             What::Phrase(words) => {
-                sources.push(source(Entries::Pairs(phrase::documents_with(words, fetched, scope)), true));
+                sources.push(source(Entries::Pairs(phrase::documents_with(words, fetched, scope)), true, None));
                 continue;
             }
             What::Word(word) => fetched.words.get(*word).map_or(&[], |list| list.as_slice()),
             What::Beginning(beginning) => fetched.beginnings.get(*beginning).map_or(&[], Vec::as_slice),
         };
-        sources.extend(lists.iter().map(|list| source(entries(*list, form.literal), form.forward_only)));
+        let of_list = |list: &usize| source(Entries::List(*list), form.forward_only, inside(*list, form.literal));
+        sources.extend(lists.iter().map(of_list));
     }
     if let Some((_, pairs)) = best_split(&node.splits, fetched, scope) {
-        sources.push(Source { level: 1, forward_only: true, own: false, entries: Entries::Pairs(pairs) });
+        sources.push(Source { level: 1, forward_only: true, own: false, entries: Entries::Pairs(pairs), inside: None });
     }
     sources
 }
@@ -174,7 +183,7 @@ pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched, scope: &S
 pub(super) fn union(sources: &[Vec<Source>], nodes: &[usize], fetched: &Fetched) -> Vec<u64> {
     let mut documents = Vec::new();
     for source in nodes.iter().flat_map(|node| &sources[*node]) {
-        match &source.entries {
+        match source.finding() {
             Entries::List(list) => documents.extend_from_slice(fetched.postings.documents(*list)),
             Entries::Pairs(pairs) => {
                 documents.extend(pairs.iter().map(|(first, _)| fetched.postings.document(*first)));

@@ -8,7 +8,7 @@ pub(super) struct Spot {
     pub(super) level: u8,
     /// Only seen from before.
     pub(super) forward_only: bool,
-    /// The word that was typed.
+    /// The word that was typed, where it counts.
     pub(super) own: bool,
     /// The entry of its first word, and of its last.
     pub(super) first: u32,

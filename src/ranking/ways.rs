@@ -69,7 +69,7 @@ fn farthest(way: &Way, graph: &QueryGraph) -> u32 {
     let nodes = || way.iter().map(|(node, _)| &graph.nodes[*node]);
     let joints: usize = nodes().map(|node| node.len - 1).sum();
     let asked = nodes().zip(nodes().skip(1)).filter(|(l, r)| {
-        let words: usize = graph.term_words[l.start..l.start + l.len].iter().map(|term| term.words).sum();
+        let words: usize = graph.term_words[l.start..l.start + l.len].iter().map(|term| term.span).sum();
         l.start + l.len == r.start && l.position + words as u32 == r.position
     });
     asked.count() as u32 * FAR + joints as u32

@@ -57,6 +57,8 @@ pub fn document_words(document: &Document, settings: &IndexSettings, tokenizer: 
             leaf => walk.value(name, leaf),
         }
     }
+    // Attributes need not stand in the document as they do in the settings.
+    walk.found.words.values_mut().filter(|places| !places.is_sorted()).for_each(|places| places.sort_unstable());
     walk.found
 }
 

@@ -10,6 +10,7 @@ mod memory;
 mod oracle;
 mod postings;
 mod search;
+mod varied;
 mod writes;
 
 use crossfade::{

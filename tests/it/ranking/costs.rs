@@ -5,18 +5,46 @@ use super::{
     model::{Film, Spot},
 };
 
-/// A node at one level, as a document holds it.
+/// A node as a document holds it, by level.
+#[derive(Clone)]
 pub(super) struct Step<'a> {
     pub(super) node: &'a Node,
-    pub(super) level: usize,
-    pub(super) held: &'a [Held],
+    pub(super) levels: &'a [Vec<Held>; 3],
+}
+
+/// What the rules that were asked have bound interpretations to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bound {
+    pub(super) typo: bool,
+    pub(super) own: bool,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn least(&self) -> usize {
+        self.levels.iter().position(|held| !held.is_empty()).unwrap()
+    }
+
+    pub(super) fn has_own(&self) -> bool {
+        self.levels[0].iter().any(|held| held.own)
+    }
+
+    /// What counts of it.
+    fn held(&self, bound: Bound) -> Vec<&'a Held> {
+        match bound {
+            Bound { own: true, .. } if self.has_own() => {
+                self.levels[0].iter().filter(|held| held.own || held.forward_only).collect()
+            }
+            Bound { typo: true, .. } => self.levels[self.least()].iter().collect(),
+            Bound { .. } => self.levels.iter().flatten().collect(),
+        }
+    }
 }
 
 pub(super) fn typo(path: &[Step<'_>]) -> u32 {
-    path.iter().map(|step| step.level as u32 + [0, 0, 2, 3][step.node.len]).sum()
+    path.iter().map(|step| step.least() as u32 + [0, 0, 2, 3][step.node.len]).sum()
 }
 
-pub(super) fn proximity(path: &[Step<'_>]) -> u32 {
+pub(super) fn proximity(path: &[Step<'_>], bound: Bound) -> u32 {
     let joints: usize = path.iter().map(|step| step.node.len - 1).sum();
     let pairs = path.windows(2).map(|pair| {
         let (l, r) = (&pair[0], &pair[1]);
@@ -25,7 +53,8 @@ pub(super) fn proximity(path: &[Step<'_>]) -> u32 {
             return 0;
         }
         let mut least = 3;
-        for (a, b) in l.held.iter().flat_map(|a| r.held.iter().map(move |b| (a, b))) {
+        let rights = r.held(bound);
+        for (a, b) in l.held(bound).into_iter().flat_map(|a| rights.iter().map(move |b| (a, b))) {
             for (left, right) in a.last.iter().flat_map(|left| b.first.iter().map(move |right| (left, right))) {
                 least = least.min(pair_cost(*left, *right, a.forward_only || b.forward_only));
             }
@@ -47,21 +76,21 @@ fn pair_cost(left: Spot, right: Spot, forward_only: bool) -> u32 {
     }
 }
 
-fn firsts<'a>(step: &'a Step<'_>) -> impl Iterator<Item = Spot> + 'a {
-    step.held.iter().flat_map(|held| held.first.iter().copied())
+fn firsts<'a>(step: &Step<'a>, bound: Bound) -> impl Iterator<Item = Spot> + use<'a> {
+    step.held(bound).into_iter().flat_map(|held| held.first.iter().copied())
 }
 
-pub(super) fn attribute_rank(path: &[Step<'_>]) -> u32 {
-    path.iter().map(|step| (step.node.len * firsts(step).map(|(field, _)| field).min().unwrap()) as u32).sum()
+pub(super) fn attribute_rank(path: &[Step<'_>], bound: Bound) -> u32 {
+    path.iter().map(|step| (step.node.len * firsts(step, bound).map(|(field, _)| field).min().unwrap()) as u32).sum()
 }
 
-pub(super) fn word_position(path: &[Step<'_>]) -> u32 {
+pub(super) fn word_position(path: &[Step<'_>], bound: Bound) -> u32 {
     let cost = |step: &Step<'_>| {
         let at = |(_, position): Spot| {
             let distance = bucket(position).abs_diff(step.node.position);
             (0..step.node.len as u32).map(|nth| steps(distance + nth)).sum::<u32>()
         };
-        firsts(step).map(at).min().unwrap()
+        firsts(step, bound).map(at).min().unwrap()
     };
     path.iter().map(cost).sum()
 }
@@ -82,23 +111,24 @@ fn bucket(position: u32) -> u32 {
 }
 
 pub(super) fn inexact(path: &[Step<'_>]) -> u32 {
-    let missing = |step: &&Step<'_>| !step.held.iter().any(|held| held.own);
-    path.iter().filter(missing).map(|step| step.node.len as u32).sum()
+    path.iter().filter(|step| !step.has_own()).map(|step| step.node.len as u32).sum()
 }
 
-/// 1: an attribute is the query; 2: it begins with it; 3: neither.
-pub(super) fn stage(path: &[Step<'_>], film: &Film) -> u32 {
-    let is_exact = |step: &&Step<'_>| step.level == 0 && step.node.own.is_some();
-    let exact: Vec<&Step<'_>> = path.iter().take_while(is_exact).collect();
-    let begins = exact.first().is_some_and(|first| first.node.start == 0);
-    let follow = exact.windows(2).all(|pair| pair[0].node.start + 1 == pair[1].node.start);
-    if !begins || !follow || path[exact.len()..].iter().any(|step| is_exact(&step)) {
+/// Whether a node must match exactly: it stands for the very word somewhere in what is left of the graph.
+pub(super) fn is_exact(step: &Step<'_>, bound: Bound) -> bool {
+    step.node.own.is_some() && (!bound.typo || step.least() == 0)
+}
+
+/// 1: an attribute is the query; 2: it begins with it; 3: neither. `exact` are the nodes that must match, from the first term on.
+pub(super) fn stage(exact: &[&Node], film: &Film) -> u32 {
+    let follow = exact.iter().enumerate().all(|(nth, node)| node.start == nth);
+    if exact.is_empty() || !follow {
         return 3;
     }
     let mut words: Vec<(&str, u32)> = Vec::new();
-    for step in exact {
-        let own = step.node.own.iter().flatten();
-        words.extend((step.node.position..).zip(own).map(|(position, word)| (word.as_str(), position)));
+    for node in exact {
+        let own = node.own.iter().flatten();
+        words.extend((node.position..).zip(own).map(|(position, word)| (word.as_str(), position)));
     }
     let in_place =
         |(word, position): &(&str, u32)| film.places(word).iter().any(|(_, there)| bucket(*there) == bucket(*position));
