@@ -163,6 +163,19 @@ fn fields_are_those_shown_and_those_formatted_and_numbers_are_texts() {
     assert_eq!(Value::Object(formatted.matches.unwrap()), places);
 }
 
+/// As a Meilisearch 1.50 server answered.
+#[test]
+fn of_several_texts_of_one_name_the_last_with_matches_is_told() {
+    let matched = matched("alpha beta ", "alpha beta one two none", &IndexSettings::default());
+    let document =
+        json!({"c": ["alpha one", "beta two", "alpha beta", "none"], "o": [{"k": "alpha"}, {"k": "beta alpha"}]});
+    let places = json!({
+        "c": [{"start": 0, "length": 5, "indices": [2]}, {"start": 6, "length": 4, "indices": [2]}],
+        "o.k": [{"start": 0, "length": 4, "indices": [1]}, {"start": 5, "length": 5, "indices": [1]}],
+    });
+    assert_eq!(Value::Object(format(&matched, &Formatting::default(), None, document).matches.unwrap()), places);
+}
+
 #[test]
 fn what_is_not_asked_for_is_not_there() {
     let settings: IndexSettings = serde_json::from_value(json!({"displayedAttributes": ["a"]})).unwrap();
