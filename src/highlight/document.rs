@@ -94,7 +94,8 @@ impl Formatter<'_> {
         if self.places {
             let found = read.places(path);
             if !found.is_empty() {
-                places.entry(name.to_owned()).or_default().extend(found);
+                // As Meilisearch has it: of several texts of one name, the last that has matches is told.
+                places.insert(name.to_owned(), found);
             }
         }
         *value = Value::String(read.show(wish, self.formatting));

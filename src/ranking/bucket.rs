@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{rules::Rule, scope::Scope};
+use super::{rules::Rule, scope::Scope, ways::Ways};
 use crate::{search::MatchingStrategy, sort::SortCriterion};
 
 /// Documents that are equal as far as rules have been asked.
@@ -11,6 +11,10 @@ pub(super) struct Bucket {
     pub(super) documents: Vec<u32>,
     /// The costs so far, one for each rule that was asked.
     pub(super) costs: Vec<u32>,
+    /// The worst that each of those rules could have cost.
+    pub(super) worst: Vec<u32>,
+    /// The interpretations that are left; nothing if no scores are asked for.
+    pub(super) ways: Arc<Ways>,
 }
 
 /// What comes next.
@@ -31,6 +35,9 @@ pub struct Equal {
     pub documents: Vec<u64>,
     /// What they cost by each rule; exactness takes two, the stage and the terms that are not matched exactly.
     pub costs: Vec<u32>,
+    /// The worst that each rule could have cost them, one for each rule: in typos and steps of distance, for others in terms. Nothing if no
+    /// scores are asked for.
+    pub(super) worst: Vec<u32>,
 }
 
 /// What a request is about.
@@ -42,6 +49,20 @@ pub struct Request {
     pub scope: Scope,
     /// What happens when not every term matches.
     pub matching: MatchingStrategy,
+    /// Whether it is asked how well documents match.
+    pub scored: bool,
+}
+
+impl Bucket {
+    /// Some of its documents, that the next rule costs the same.
+    pub(super) fn part(&self, documents: Vec<u32>, costs: &[u32], worst: u32, ways: Arc<Ways>) -> Self {
+        Self {
+            documents,
+            costs: [&self.costs, costs].concat(),
+            worst: [self.worst.as_slice(), &[worst]].concat(),
+            ways,
+        }
+    }
 }
 
 /// How many rules have been asked; exactness gives two costs.

@@ -134,7 +134,7 @@ impl<'a> Deriver<'a> {
         found
     }
 
-    /// How many typos it may have.
+    /// How many typos it may have. As Meilisearch has it, also a number, which is then no typo of another word only.
     pub(super) fn allowance(&self, word: &str, parts: usize) -> u8 {
         if !self.typos.enabled || self.typos.disable_on_words.iter().any(|exact| exact == word) {
             return 0;
@@ -248,6 +248,14 @@ mod tests {
             (wonderful.one_typo, wonderful.two_typos),
             (vec!["wonderfull".into()], vec!["wnderfl".to_owned(), "xonderful".into()])
         );
+    }
+
+    /// As a Meilisearch 1.50 server answered.
+    #[test]
+    fn a_number_that_is_no_typo_may_still_have_one() {
+        let settings = json!({"typoTolerance": {"disableOnNumbers": true}});
+        let found = derive(&["1234x5", "12346"], settings, &["12345"], false);
+        assert_eq!(found.one_typo, ["1234x5"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     derive::{Deriver, Found},
     query::{ParsedQuery, Phrase, TermKind},
 };
+use crate::tokens::LONGEST_WORD;
 
 /// Terms that are joined to one word, at most.
 const LONGEST_NGRAM: usize = 3;
@@ -37,8 +38,6 @@ pub(super) struct TermWords {
     pub(super) words: usize,
     /// How many positions it takes in the query, holes included, but for those it begins with.
     pub(super) span: usize,
-    /// The most that it may cost in typos.
-    pub(super) typos: u32,
 }
 
 /// One or more terms, taken as one.
@@ -54,8 +53,8 @@ pub struct Node {
     pub forms: Vec<Form>,
     /// Two words it may be cut into: of those the pair counts that most documents hold side by side.
     pub splits: Vec<(usize, usize)>,
-    /// The most that it may cost in typos, beside that it is joined.
-    pub(super) typos: u32,
+    /// How many typos it may have.
+    pub(super) allowance: u8,
     /// Its own word, if the index has it, for what must match exactly.
     pub(super) exact: Option<Exact>,
     /// Whether it is a phrase, which neighbours see from one side only.
@@ -105,12 +104,10 @@ impl QueryGraph {
         }
         for term in &query.terms {
             graph.term_words.push(match &term.kind {
-                TermKind::Word { text, .. } => {
-                    TermWords { phrase: false, words: 1, span: 1, typos: most_typos(text, 1, deriver) }
-                }
+                TermKind::Word { .. } => TermWords { phrase: false, words: 1, span: 1 },
                 TermKind::Phrase(Phrase(words)) => {
                     let span = words.iter().skip_while(|word| word.is_none()).count();
-                    TermWords { phrase: true, words: words.iter().flatten().count(), span, typos: 0 }
+                    TermWords { phrase: true, words: words.iter().flatten().count(), span }
                 }
             });
         }
@@ -138,7 +135,7 @@ impl QueryGraph {
             position,
             forms: Vec::new(),
             splits: Vec::new(),
-            typos: 0,
+            allowance: 0,
             exact: None,
             phrase: false,
         };
@@ -167,7 +164,11 @@ impl QueryGraph {
             open = *prefix;
         }
         let found = deriver.derive(&parts, open);
-        node.typos = most_typos(&parts.concat(), parts.len(), deriver);
+        let joined = parts.concat();
+        if joined.len() > LONGEST_WORD {
+            return (parts.len() == 1).then_some(node);
+        }
+        node.allowance = deriver.allowance(&joined, parts.len());
         if let Some(own) = found.own.as_deref() {
             let word = self.word(own);
             node.exact = (parts.len() == 1).then_some(Exact::Word(word));
@@ -175,7 +176,8 @@ impl QueryGraph {
             node.forms.push(Form { level: 0, what: What::Word(word), forward_only: false, own, literal: own });
         }
         self.add(&mut node, &found);
-        (!node.forms.is_empty() || !node.splits.is_empty()).then_some(node)
+        // Also if nothing stands for it: it is one of the interpretations there could have been.
+        Some(node)
     }
 
     fn add(&mut self, node: &mut Node, found: &Found) {
@@ -229,9 +231,4 @@ impl Exact {
             Self::Phrase(words) => (0u32..).zip(words).filter_map(|(at, word)| Some((at, (*word)?))).collect(),
         }
     }
-}
-
-/// A word in which no typo is allowed may still be cut in two, which counts as one.
-fn most_typos(word: &str, parts: usize, deriver: &Deriver<'_>) -> u32 {
-    u32::from(deriver.allowance(word, parts)).max(1)
 }

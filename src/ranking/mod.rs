@@ -63,6 +63,7 @@ mod score;
 mod sources;
 mod stage;
 mod vocabulary;
+mod ways;
 
 pub use bucket::{Equal, Next, Request};
 pub use derive::{Deriver, Synonyms};

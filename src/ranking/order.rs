@@ -11,11 +11,13 @@ use super::{
     cost::{Bound, Costs},
     fetched::Fetched,
     graph::QueryGraph,
-    paths::{Assignment, Pattern},
+    paths::Pattern,
     rules::Rule,
     scope::Scope,
     stage::Stage,
+    ways::Ways,
 };
+use crate::search::MatchingStrategy;
 
 /// A query, its words' lists, and the order of what they find. Made by [`Ranking::new`]; then [`next_bucket`](Self::next_bucket) is asked until enough has come.
 #[derive(Debug)]
@@ -35,12 +37,15 @@ pub struct Ranking {
     /// By document of the stage: the interpretations that are left, as bits.
     alive: Vec<u64>,
     found: usize,
+    /// Whether it is asked how well documents match, and not only in what order.
+    scored: bool,
+    matching: MatchingStrategy,
 }
 
 impl Ranking {
     /// Finds the documents. `passes` says which ones the request is about.
     pub fn new(graph: Arc<QueryGraph>, fetched: Arc<Fetched>, request: Request, passes: impl Fn(u64) -> bool) -> Self {
-        let Request { rules, scope, matching } = request;
+        let Request { rules, scope, matching, scored } = request;
         let candidates = Candidates::new(&graph, &fetched, &scope, matching, passes);
         let found = candidates.found().count();
         let by_rung = candidates.by_rung();
@@ -50,7 +55,7 @@ impl Ranking {
             _ => VecDeque::from([(0, candidates.found().map(|(place, _)| place).collect())]),
         };
         let (stage, used, buckets, alive) = Default::default();
-        Self { graph, fetched, scope, rules, candidates, rungs, stage, used, buckets, alive, found }
+        Self { graph, fetched, scope, rules, candidates, rungs, stage, used, buckets, alive, found, scored, matching }
     }
 
     /// How many documents are found in all.
@@ -63,15 +68,24 @@ impl Ranking {
         self.candidates.found().map(|(place, _)| self.candidates.documents[place as usize])
     }
 
-    /// The terms that are kept in a rung, as bits; with `frequency` others may be kept instead.
-    pub(super) fn kept(&self, rung: u32) -> u32 {
-        self.candidates.drops.kept(rung as usize)
+    /// The most terms that may be dropped; `None` if no rule asks for it.
+    pub(super) fn most_dropped(&self) -> Option<usize> {
+        (self.matching != MatchingStrategy::All).then(|| self.candidates.drops.most())
     }
 
-    /// The interpretations of all documents of a rung.
-    pub(super) fn interpretations(&self, rung: u32) -> impl Iterator<Item = &Assignment> {
-        let patterns = self.candidates.patterns.iter().filter(move |pattern| pattern.rung == Some(rung as usize));
-        patterns.flat_map(|pattern| &pattern.assignments)
+    /// The terms of which words with typos have been looked for, as bits. As Meilisearch has it, where terms are dropped from the end
+    /// nothing is looked for behind a term that no document holds together with those before it, nor behind the first if no rule asks.
+    pub fn looked_for(&self) -> u32 {
+        let asks = |rule: &Rule| !matches!(rule, Rule::Values(_));
+        let phrases = self.graph.term_words.iter().any(|term| term.phrase);
+        let found = || self.candidates.patterns.iter().filter(|pattern| pattern.rung.is_some());
+        match self.matching {
+            MatchingStrategy::All | MatchingStrategy::Frequency => u32::MAX,
+            MatchingStrategy::Last if self.rules.iter().any(asks) => {
+                found().fold(0, |reached, pattern| reached | pattern.reached(&self.graph))
+            }
+            MatchingStrategy::Last => u32::from(!phrases),
+        }
     }
 
     pub(super) fn graph(&self) -> &QueryGraph {
@@ -113,13 +127,14 @@ impl Ranking {
                     self.buckets.pop();
                 }
                 None => {
-                    let Bucket { documents, costs } = self.buckets.pop().unwrap_or_default();
+                    let Bucket { documents, costs, worst, .. } = self.buckets.pop().unwrap_or_default();
                     let documents = documents.into_iter().map(|place| self.stage.documents[place as usize]).collect();
-                    return Next::Equal(Equal { documents, costs });
+                    return Next::Equal(Equal { documents, costs, worst });
                 }
                 Some(Rule::Values(criterion)) => {
                     if let [_] = bucket.documents.as_slice() {
                         bucket.costs.push(0);
+                        bucket.worst.push(0);
                         continue;
                     }
                     let documents = bucket.documents.iter().map(|place| self.stage.documents[*place as usize]);
@@ -128,7 +143,7 @@ impl Ranking {
                 Some(rule) => {
                     let rule = rule.clone();
                     match self.constant(&rule) {
-                        Some(cost) => self.pay(cost),
+                        Some(cost) => self.pay(&rule, cost),
                         None => self.refine(&rule),
                     }
                 }
@@ -146,7 +161,8 @@ impl Ranking {
         for place in &bucket.documents {
             parts.entry(rank(place)).or_default().push(*place);
         }
-        self.replace(&bucket.costs, parts.into_iter().map(|(cost, documents)| (vec![cost], documents)));
+        let part = |(cost, documents)| bucket.part(documents, &[cost], 0, Arc::clone(&bucket.ways));
+        self.buckets.extend(parts.into_iter().rev().map(part));
     }
 
     /// Makes the next rung ready; whether there is one.
@@ -160,8 +176,18 @@ impl Ranking {
         let assignments = |pattern: &u32| self.candidates.patterns[*pattern as usize].assignments.len();
         let all = |assignments: usize| if assignments >= 64 { u64::MAX } else { (1 << assignments) - 1 };
         self.alive = self.stage.patterns.iter().map(|pattern| all(assignments(pattern))).collect();
-        let costs = if self.rules.first() == Some(&Rule::Words) { vec![rung] } else { Vec::new() };
-        self.buckets.push(Bucket { documents: (0..places.len() as u32).collect(), costs });
+        let documents: Vec<u32> = (0..places.len() as u32).collect();
+        let all = Bucket {
+            ways: Arc::new(if self.scored { Ways::all(&self.graph) } else { Ways::default() }),
+            ..Bucket::default()
+        };
+        self.buckets.push(match self.rules.first() {
+            Some(Rule::Words) => {
+                let ways = self.ways(&all, &Rule::Words, &documents);
+                all.part(documents, &[rung], 0, ways)
+            }
+            _ => Bucket { documents, ..all },
+        });
         true
     }
 
@@ -186,10 +212,33 @@ impl Ranking {
     }
 
     /// All documents of the next bucket cost the same.
-    fn pay(&mut self, cost: u32) {
-        if let Some(bucket) = self.buckets.last_mut() {
-            bucket.costs.push(cost);
+    fn pay(&mut self, rule: &Rule, cost: u32) {
+        let Some(mut bucket) = self.buckets.pop() else { return };
+        let documents = std::mem::take(&mut bucket.documents);
+        let ways = self.ways(&bucket, rule, &documents);
+        self.buckets.push(bucket.part(documents, &[cost], bucket.ways.worst(rule, &self.graph), ways));
+    }
+
+    /// The interpretations that a rule leaves to documents of a bucket; nothing if no scores are asked for.
+    fn ways(&self, bucket: &Bucket, rule: &Rule, documents: &[u32]) -> Arc<Ways> {
+        if !self.scored || (*rule == Rule::Words && self.matching == MatchingStrategy::All) {
+            return Arc::clone(&bucket.ways);
         }
+        let before = &self.rules[..asked(&self.rules, &bucket.costs)];
+        let bound = (before.contains(&Rule::Exactness) || *rule == Rule::Exactness) && !before.contains(&Rule::Typo);
+        let (mut ways, mut last) = (Ways::default(), None);
+        for place in documents {
+            let same = (self.stage.patterns[*place as usize], self.alive[*place as usize]);
+            if last.replace(same) == Some(same) && !bound {
+                continue;
+            }
+            let (pattern, alive) = same;
+            let assignments = &self.candidates.patterns[pattern as usize].assignments;
+            if let Some(first) = assignments.get(alive.trailing_zeros() as usize) {
+                ways.add(first, |node| bound && self.stage.spots(node, *place).iter().any(|spot| spot.own));
+            }
+        }
+        Arc::new(ways)
     }
 
     fn refine(&mut self, rule: &Rule) {
@@ -214,7 +263,13 @@ impl Ranking {
             parts[last].1.push(*place);
         }
         parts.sort_unstable_by_key(|(cost, _)| *cost);
-        self.replace(&bucket.costs, parts.into_iter().map(|(cost, documents)| (unpack(rule, cost), documents)));
+        let worst = bucket.ways.worst(rule, &self.graph);
+        let part = |(cost, documents): (u64, Vec<u32>)| {
+            let ways = self.ways(&bucket, rule, &documents);
+            bucket.part(documents, &unpack(rule, cost), worst, ways)
+        };
+        let parts: Vec<Bucket> = parts.into_iter().rev().map(part).collect();
+        self.buckets.extend(parts);
     }
 
     /// The terms that must match exactly where the stage of exactness is asked: those of which the very word stands in an interpretation of some
@@ -237,14 +292,6 @@ impl Ranking {
         }
         // Nodes stand in the order of their terms, and only single ones can match exactly.
         (0..seen.len()).filter(|node| seen[*node]).collect()
-    }
-
-    fn replace(&mut self, costs: &[u32], parts: impl IntoIterator<Item = (Vec<u32>, Vec<u32>)>) {
-        let parts: Vec<Bucket> = parts
-            .into_iter()
-            .map(|(more, documents)| Bucket { documents, costs: [costs, more.as_slice()].concat() })
-            .collect();
-        self.buckets.extend(parts.into_iter().rev());
     }
 }
 

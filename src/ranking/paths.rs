@@ -25,6 +25,8 @@ pub(super) struct Assignment {
 /// What documents of one key share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pattern {
+    /// The key.
+    pub(super) key: Key,
     /// The rung, from 0; `None`: it is not found.
     pub(super) rung: Option<usize>,
     pub(super) assignments: Vec<Assignment>,
@@ -80,13 +82,6 @@ impl Drops {
     pub(super) fn most(&self) -> usize {
         self.may.iter().filter(|may| **may).count()
     }
-
-    /// So many terms are dropped, those whose turn comes first; the others, as bits.
-    pub(super) fn kept(&self, dropped: usize) -> u32 {
-        let mut order: Vec<usize> = (0..self.may.len()).filter(|term| self.may[*term]).collect();
-        order.sort_by_key(|term| self.turns[*term]);
-        order.iter().take(dropped).fold((1 << self.may.len()) - 1, |kept, term| kept & !(1 << term))
-    }
 }
 
 impl Pattern {
@@ -95,10 +90,20 @@ impl Pattern {
             let mut paths = Paths { key, graph, drops, path: Vec::new(), found: Vec::new() };
             paths.walk(0, rung, 0);
             if !paths.found.is_empty() {
-                return Self { rung: Some(rung), assignments: paths.found };
+                return Self { key, rung: Some(rung), assignments: paths.found };
             }
         }
-        Self::default()
+        Self { key, ..Self::default() }
+    }
+
+    /// The terms up to which interpretations from the first term on are satisfied without a gap, as bits: those behind the last that matches
+    /// included.
+    pub(super) fn reached(&self, graph: &QueryGraph) -> u32 {
+        // Nodes stand in the order of their terms.
+        graph.nodes.iter().enumerate().fold(1, |reached, (number, node)| {
+            let satisfied = reached & (1 << node.start) != 0 && self.key.levels(number) != 0;
+            reached | u32::from(satisfied) << (node.start + node.len)
+        })
     }
 }
 
@@ -149,3 +154,6 @@ fn ngram_typos(terms: usize) -> u32 {
         terms => terms as u32,
     }
 }
+
+#[cfg(test)]
+mod tests;

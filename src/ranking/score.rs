@@ -1,18 +1,18 @@
 //! From costs to scores: how well documents match, from 0 to 1.
 //!
 //! The score of a rule says how many of the ranks it could have given are not above the one it gave. The ranks of all rules together are
-//! the digits of one number, the first rule's the highest. What ranks there could have been is worked out from the
-//! interpretations that are left in the rung, much as Meilisearch does.
+//! the digits of one number, the first rule's the highest. What ranks there could have been depends on the interpretations that the rules
+//! before have left in the bucket, [`Ways`](super::ways::Ways): not on what documents hold. Where all terms must match, the rule of words says
+//! nothing.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     bucket::{Equal, width},
     cost::NEITHER,
-    distance::{FAR, FARTHEST},
-    graph::{Node, QueryGraph},
+    distance::FARTHEST,
+    graph::QueryGraph,
     order::Ranking,
-    paths::Assignment,
     rules::Rule,
 };
 use crate::document::Document;
@@ -22,8 +22,6 @@ use crate::document::Document;
 pub struct Scorer {
     /// The cost of the worst attribute; 0 if all are alike.
     pub worst_attribute: u32,
-    /// Whether terms may be dropped: otherwise the rule of words says nothing.
-    pub drops: bool,
 }
 
 /// What one rule says: a rank of so many, the highest the best.
@@ -46,107 +44,53 @@ pub enum RuleScore {
 }
 
 impl Scorer {
-    /// What each rule says about documents that are equal by all rules.
+    /// What each rule says about documents that are equal by all rules, of a ranking that has been asked for scores.
     pub fn score(&self, ranking: &Ranking, equal: &Equal) -> Vec<RuleScore> {
-        let rules = ranking.rules();
         let mut costs = equal.costs.as_slice();
-        let mut all = Vec::with_capacity(rules.len());
-        let mut take = |rule: &Rule| {
+        let mut all = Vec::with_capacity(ranking.rules().len());
+        for (rule, worst) in ranking.rules().iter().zip(&equal.worst) {
             let (own, rest) = costs.split_at(width(rule).min(costs.len()));
             costs = rest;
-            (own.first().copied().unwrap_or(0), own.get(1).copied().unwrap_or(0))
-        };
-        let mut terms = Terms::new(ranking, 0);
-        for rule in rules {
-            let (cost, more) = take(rule);
-            match rule {
-                Rule::Words => terms = Terms::new(ranking, cost),
-                // Interpretations of other costs are of no account from here on.
-                Rule::Typo => terms.left.retain(|left| left.typos == cost),
-                _ => {}
-            }
-            if *rule != Rule::Words || self.drops {
-                all.push(self.of_rule(rule, &terms, cost, more));
-            }
+            all.extend(self.of_rule(rule, ranking, own, *worst));
         }
         all
     }
 
-    fn of_rule(&self, rule: &Rule, terms: &Terms<'_>, cost: u32, more: u32) -> RuleScore {
-        let count = terms.kept.count_ones();
+    fn of_rule(&self, rule: &Rule, ranking: &Ranking, costs: &[u32], worst: u32) -> Option<RuleScore> {
+        let cost = costs.first().copied().unwrap_or(0);
         let of = |worst: u32| (worst.max(cost) + 1 - cost, worst.max(cost) + 1);
-        match rule {
-            Rule::Words => RuleScore::Words(terms.words(terms.kept), terms.words(u32::MAX)),
-            Rule::Typo => RuleScore::Typo(cost, terms.most_typos(0).max(cost)),
+        Some(match rule {
+            Rule::Words => {
+                let words = words(ranking.graph(), ranking.most_dropped()?);
+                RuleScore::Words(words.saturating_sub(cost), words)
+            }
+            Rule::Typo => RuleScore::Typo(cost, worst.max(cost)),
             Rule::Proximity => {
-                let (rank, ranks) = of(terms.farthest());
+                let (rank, ranks) = of(worst);
                 RuleScore::Proximity(rank, ranks)
             }
             Rule::AttributeRank => {
-                let (rank, ranks) = of(count * self.worst_attribute);
+                let (rank, ranks) = of(worst * self.worst_attribute);
                 RuleScore::AttributeRank(rank, ranks)
             }
             Rule::WordPosition => {
-                let (rank, ranks) = of(count * FARTHEST);
+                let (rank, ranks) = of(worst * FARTHEST);
                 RuleScore::WordPosition(rank, ranks)
             }
-            Rule::Exactness => RuleScore::Exactness(cost, count.saturating_sub(more), count),
+            Rule::Exactness => {
+                let inexact = costs.get(1).copied().unwrap_or(0);
+                RuleScore::Exactness(cost, worst.saturating_sub(inexact), worst)
+            }
             Rule::Values(criterion) => RuleScore::Values(criterion.to_string()),
-        }
+        })
     }
 }
 
-/// The terms that are kept.
-struct Terms<'a> {
-    graph: &'a QueryGraph,
-    kept: u32,
-    /// Joined terms that some document of the rung holds.
-    joined: Vec<&'a Node>,
-    /// The interpretations that are left.
-    left: Vec<&'a Assignment>,
-}
-
-impl<'a> Terms<'a> {
-    fn new(ranking: &'a Ranking, rung: u32) -> Self {
-        let graph = ranking.graph();
-        let left: Vec<&Assignment> = ranking.interpretations(rung).collect();
-        let mut joined: Vec<usize> = left.iter().flat_map(|left| &left.nodes).map(|(node, _)| *node).collect();
-        joined.retain(|node| graph.nodes[*node].len > 1);
-        joined.sort_unstable();
-        joined.dedup();
-        let joined = joined.into_iter().map(|node| &graph.nodes[node]).collect();
-        Self { graph, kept: ranking.kept(rung), joined, left }
-    }
-
-    /// Words of some terms; each of a phrase counts.
-    fn words(&self, of: u32) -> u32 {
-        let terms = self.graph.term_words.iter().enumerate();
-        terms.filter(|(term, _)| of & (1 << term) != 0).map(|(_, term)| term.words as u32).sum()
-    }
-
-    /// What the worst interpretation that is left costs in distance: neighbours far apart, but where something is dropped
-    /// between them or a sentence ends, and the joints of joined terms.
-    fn farthest(&self) -> u32 {
-        let far = |left: &&Assignment| {
-            let nodes = || left.nodes.iter().map(|(node, _)| &self.graph.nodes[*node]);
-            let joints: usize = nodes().map(|node| node.len - 1).sum();
-            let asked = nodes().zip(nodes().skip(1)).filter(|(l, r)| {
-                let words: usize = self.graph.term_words[l.start..l.start + l.len].iter().map(|term| term.span).sum();
-                l.start + l.len == r.start && l.position + words as u32 == r.position
-            });
-            asked.count() as u32 * FAR + joints as u32
-        };
-        self.left.iter().map(far).max().unwrap_or(0)
-    }
-
-    /// What the worst interpretation from a term on costs in typos.
-    fn most_typos(&self, term: usize) -> u32 {
-        let Some(own) = self.graph.term_words.get(term) else { return 0 };
-        let single = if self.kept & (1 << term) != 0 { own.typos } else { 0 };
-        let joined = self.joined.iter().filter(|node| node.start == term);
-        let joined = joined.map(|node| node.len as u32 + node.typos + self.most_typos(term + node.len));
-        joined.max().unwrap_or(0).max(single + self.most_typos(term + 1))
-    }
+/// Words that a document may match: those of phrases, and the terms that may be dropped. Without a phrase one term is never dropped; under
+/// `frequency` it may be several, which count as one then.
+fn words(graph: &QueryGraph, most_dropped: usize) -> u32 {
+    let in_phrases: usize = graph.term_words.iter().filter(|term| term.phrase).map(|term| term.words).sum();
+    (in_phrases.max(1) + most_dropped) as u32
 }
 
 impl RuleScore {
@@ -166,15 +110,15 @@ impl RuleScore {
     }
 }
 
-/// The score by all rules; 1 if there are none.
+/// The score by all rules; 1 if there are none. As Meilisearch has it, numbers of more than 32 bits lose their highest digits: scores of many
+/// words under many attributes may be anything, also more than 1.
 pub fn global(scores: &[RuleScore]) -> f64 {
-    let (mut rank, mut ranks) = (1.0, 1.0);
+    let (mut rank, mut ranks) = (1u32, 1u32);
     for (own, of) in scores.iter().flat_map(|score| score.digits().into_iter().flatten()) {
-        let of = f64::from(of.max(1));
-        rank = (rank - 1.0) * of + f64::from(own);
-        ranks *= of;
+        rank = rank.saturating_sub(1).wrapping_mul(of).wrapping_add(own);
+        ranks = ranks.wrapping_mul(of);
     }
-    rank / ranks
+    f64::from(rank) / f64::from(ranks)
 }
 
 /// What each rule says, as Meilisearch shows it. `unified` is for settings that have the one rule `attribute`. `value` gives the value a document was sorted by, by the criterion.

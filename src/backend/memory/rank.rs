@@ -91,12 +91,12 @@ impl Store {
         let scope = Scope::new(self.settings());
         let worst = self.settings().searchable_attributes.len().saturating_sub(1) as u32;
         let worst_attribute = if scope.alike { 0 } else { worst };
-        let request = Request { rules: rules.into(), scope, matching };
+        let request = Request { rules: rules.into(), scope, matching, scored: true };
         let document = |number: u64| self.at(number as u32).map(|(_, document)| &**document);
         let mut ranking =
             Ranking::new(Arc::new(graph), Arc::new(fetched), request, |number| document(number).is_some_and(&filter));
         let mut found = Found { ranked: Vec::new(), total: ranking.found() };
-        let scorer = Scorer { worst_attribute, drops: matching != MatchingStrategy::All };
+        let scorer = Scorer { worst_attribute };
         let mut before = 0;
         while before < end {
             // What comes before the page is not refined.

@@ -9,6 +9,11 @@ fn strings(list: &[&str]) -> Vec<String> {
 
 /// What a query finds where the index has these words.
 fn matched(query: &str, words: &str, settings: &IndexSettings) -> Matched {
+    matched_by(query, words, settings, u32::MAX)
+}
+
+/// The same where words with typos have been looked for of these terms only.
+fn matched_by(query: &str, words: &str, settings: &IndexSettings, looked_for: u32) -> Matched {
     let tokenizer = Tokenizer::new(settings, None);
     let mut words: Vec<String> = words.split(' ').map(str::to_owned).collect();
     words.sort_unstable();
@@ -16,7 +21,7 @@ fn matched(query: &str, words: &str, settings: &IndexSettings) -> Matched {
     let synonyms = Synonyms::new(settings, &tokenizer);
     let parsed = ParsedQuery::read(query, &tokenizer, true);
     let graph = QueryGraph::new(&parsed, &Deriver::new(&vocabulary, settings, &synonyms));
-    Matched::new(&parsed, &graph, &Fetched::new(&graph), &Scope::default())
+    Matched::new(&parsed, &graph, &Fetched::new(&graph), &Scope::default(), looked_for)
 }
 
 fn format(matched: &Matched, formatting: &Formatting, retrieve: Option<&[String]>, document: Value) -> Formatted {
@@ -58,6 +63,39 @@ fn words_are_marked_as_they_stand_there() {
     ] {
         assert_eq!(shown(query, words, &highlight(), text), expected, "{query}");
     }
+}
+
+/// As a Meilisearch 1.50 server answered.
+#[test]
+fn concatenations_are_marked() {
+    let words = "sun flower sunflower field in";
+    for query in ["sun flower", "sun flower ", "sunflowre field"] {
+        let text = "sunflower in field";
+        let expected = "<em>sunflower</em> in field";
+        let expected = if query.contains("field") { "<em>sunflower</em> in <em>field</em>" } else { expected };
+        assert_eq!(shown(query, words, &highlight(), text), expected, "{query}");
+    }
+}
+
+/// As a Meilisearch 1.50 server answered, with 150 words that begin so.
+#[test]
+fn of_a_beginning_of_very_many_words_only_the_word_itself_counts() {
+    let many: Vec<String> = (0..150).map(|number| format!("zz{number:03}")).collect();
+    let words = many.join(" ");
+    assert_eq!(shown("zz", &words, &highlight(), "zz001 other"), "zz001 other");
+    assert_eq!(shown("zz", &format!("{words} zz"), &highlight(), "zz001 other"), "<em>zz</em>001 other");
+}
+
+/// As a Meilisearch 1.50 server answered: nothing was looked for behind `xyzzy`, which no document holds.
+#[test]
+fn typos_of_what_was_not_looked_for_are_not_marked() {
+    let settings = IndexSettings::default();
+    let show = |looked_for| {
+        let matched = matched_by("alpha xyzzy gamxa ", "alpha beta gamma", &settings, looked_for);
+        format(&matched, &highlight(), None, json!({"t": "alpha beta gamma"})).document.unwrap()["t"].clone()
+    };
+    assert_eq!(show(0b011), "<em>alpha</em> beta gamma");
+    assert_eq!(show(0b111), "<em>alpha</em> beta <em>gamma</em>");
 }
 
 #[test]
@@ -123,6 +161,19 @@ fn fields_are_those_shown_and_those_formatted_and_numbers_are_texts() {
         "o.b": [{"start": 0, "length": 3}], "z": [{"start": 0, "length": 3}],
     });
     assert_eq!(Value::Object(formatted.matches.unwrap()), places);
+}
+
+/// As a Meilisearch 1.50 server answered.
+#[test]
+fn of_several_texts_of_one_name_the_last_with_matches_is_told() {
+    let matched = matched("alpha beta ", "alpha beta one two none", &IndexSettings::default());
+    let document =
+        json!({"c": ["alpha one", "beta two", "alpha beta", "none"], "o": [{"k": "alpha"}, {"k": "beta alpha"}]});
+    let places = json!({
+        "c": [{"start": 0, "length": 5, "indices": [2]}, {"start": 6, "length": 4, "indices": [2]}],
+        "o.k": [{"start": 0, "length": 4, "indices": [1]}, {"start": 5, "length": 5, "indices": [1]}],
+    });
+    assert_eq!(Value::Object(format(&matched, &Formatting::default(), None, document).matches.unwrap()), places);
 }
 
 #[test]

@@ -18,6 +18,23 @@ fn the_ranks_of_all_rules_are_the_digits_of_one_number() {
     assert_eq!((global(&scores(0, 2, 11, 1, 1)), global(&[])), (1.0, 1.0));
 }
 
+/// What Meilisearch 1.50 gave two documents for a query of ten words under sixty attributes.
+#[test]
+fn numbers_of_more_than_32_bits_lose_their_highest_digits() {
+    let scores = |proximity, attribute, position, stage| {
+        [
+            RuleScore::Words(10, 10),
+            RuleScore::Typo(0, 10),
+            RuleScore::Proximity(proximity, 28),
+            RuleScore::AttributeRank(attribute, 591),
+            RuleScore::WordPosition(position, 101),
+            RuleScore::Exactness(stage, 10, 10),
+        ]
+    };
+    assert_eq!(global(&scores(28, 591, 101, 2)), 0.999_999_993_792_416);
+    assert_eq!(global(&scores(19, 1, 75, 3)), 0.988_885_277_291_402_9);
+}
+
 #[test]
 fn details_have_meilisearchs_names_and_order() {
     let scores = [

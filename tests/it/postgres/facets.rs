@@ -69,6 +69,30 @@ async fn values_are_counted_over_all_that_is_found_and_spelled_as_in_the_first_d
     assert_eq!(index.search(&SearchQuery::new("red")).await.unwrap().facets, None);
 }
 
+/// As a Meilisearch 1.50 server answered.
+#[tokio::test]
+async fn numbers_that_reach_the_limit_leave_texts_without_one() {
+    let documents = [
+        json!({"id": 1, "c": [1, 2, 3, "a"]}),
+        json!({"id": 2, "c": [2, "b", "c", "a"]}),
+        json!({"id": 3, "c": [3, 3, "x"]}),
+        json!({"id": 4, "c": ["d"]}),
+    ];
+    for (most, order, expected) in [
+        (2, "count", r#"{"3":2,"2":2,"a":2,"x":1,"d":1,"c":1,"b":1}"#),
+        (4, "count", r#"{"3":2,"2":2,"1":1,"a":2}"#),
+        (0, "count", r#"{"3":2,"2":2,"1":1,"a":2,"x":1,"d":1,"c":1,"b":1}"#),
+        (2, "alpha", r#"{"1":1,"2":2}"#),
+        (0, "alpha", "{}"),
+    ] {
+        let ground = Ground::new().await;
+        let faceting = json!({"maxValuesPerFacet": most, "sortFacetValuesBy": {"*": order}});
+        let index = ground.index(json!({"filterableAttributes": ["c"], "faceting": faceting}), &documents).await;
+        let hits = index.search(&facets("", &["c"])).await.unwrap();
+        assert_eq!(shown(&hits, "c").0, expected, "{most} {order}");
+    }
+}
+
 #[tokio::test]
 async fn all_facets_are_those_that_are_filterable_and_no_other_can_be_one() {
     let ground = Ground::new().await;

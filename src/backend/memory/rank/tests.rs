@@ -49,6 +49,36 @@ fn all_keeps_only_documents_with_every_word_and_frequency_drops_the_commonest() 
     assert_eq!(with(MatchingStrategy::Frequency), [0, 2]);
 }
 
+/// What a Meilisearch 1.50 server answered for these four documents.
+#[test]
+fn the_worst_a_rule_could_have_cost_follows_the_interpretations_that_are_left() {
+    use MatchingStrategy::{All, Frequency, Last};
+    let titles = ["sun flower", "sun flowers", "sunflower", "sun other"];
+    // By document: typos of so many, and the score.
+    let check = |rules: &[&str], matching, expected: &[(u32, u32, f64)]| {
+        let store = store(&titles, json!({ "searchableAttributes": ["title"], "rankingRules": rules }));
+        let found = store.search(&Query { text: "sun flower ", matching, page: ALL, ..Query::default() }, |_| true);
+        assert_eq!(found.ranked.len(), expected.len(), "{rules:?} {matching:?}");
+        for ((ranked, number), (typos, most, score)) in found.ranked.iter().zip(0..).zip(expected) {
+            assert_eq!(ranked.number, number, "{rules:?} {matching:?}");
+            assert!(ranked.scores.contains(&RuleScore::Typo(*typos, *most)), "{rules:?} {matching:?} {ranked:?}");
+            assert!((ranked.score - score).abs() < 1e-6, "{rules:?} {matching:?} {ranked:?}");
+        }
+    };
+    let exactness = ["words", "exactness", "typo", "proximity"];
+    let with_exactness = [(0, 1, 1.0), (1, 2, 0.592_593), (2, 3, 0.520_833), (0, 1, 0.333_333)];
+    check(&exactness, Last, &with_exactness);
+    check(&exactness, Frequency, &with_exactness[..3]);
+    check(&exactness, All, &[(0, 1, 1.0), (1, 2, 0.185_185), (2, 3, 0.041_667)]);
+    check(&["proximity", "typo"], Last, &[(0, 2, 1.0), (1, 2, 0.958_333), (2, 3, 0.8125), (0, 1, 0.5)]);
+    check(&["proximity", "typo"], All, &[(0, 2, 1.0), (1, 2, 0.916_667), (2, 3, 0.625)]);
+    check(&["sort", "typo"], Last, &[(0, 3, 1.0), (1, 3, 0.875), (2, 3, 0.75), (0, 1, 0.5)]);
+    // No document stands for the concatenation alone, and yet it is among what there could have been.
+    let found = store(&["sun other"], json!({ "searchableAttributes": ["title"] }));
+    let found = found.search(&Query { text: "sun other ", matching: All, page: ALL, ..Query::default() }, |_| true);
+    assert_eq!(found.ranked[0].scores[0], RuleScore::Typo(0, 3));
+}
+
 #[test]
 fn the_rules_decide_in_their_order() {
     // words, typo, proximity, attribute, position, whole attribute, exact word

@@ -68,8 +68,14 @@ impl Search<'_> {
         let by_count = self.state.settings.facet_by_count(name);
         let by_digits = !by_count && documents <= FEW;
         let order = if by_count { FacetOrder::Count } else { FacetOrder::Value };
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut numbers: Vec<(f64, i64)> = sql::facet_numbers(found, &attribute, order, (!by_digits).then_some(limit))
+        // As Meilisearch has it: where values are not collected document by document, the limit is missed once numbers have reached it, or if it
+        // is 0, and all that follow are shown.
+        let misses = |already: usize| !by_digits && already >= most;
+        let limit = |already: usize| match misses(already) {
+            true => i64::MAX,
+            false => i64::try_from(most - already).unwrap_or(i64::MAX),
+        };
+        let mut numbers: Vec<(f64, i64)> = sql::facet_numbers(found, &attribute, order, (!by_digits).then(|| limit(0)))
             .build_query_as()
             .persistent(false)
             .fetch_all(&mut *snapshot)
@@ -79,8 +85,9 @@ impl Search<'_> {
             numbers.sort_by_cached_key(|(number, _)| number.to_string());
         }
         let mut values = Map::new();
-        values.extend(numbers.into_iter().take(most).map(|(number, count)| (number.to_string(), count.into())));
-        let limit = i64::try_from(most - values.len()).unwrap_or(i64::MAX);
+        let shown = if by_digits { most } else { numbers.len() };
+        values.extend(numbers.into_iter().take(shown).map(|(number, count)| (number.to_string(), count.into())));
+        let limit = limit(values.len());
         // With the least ordinal of those that have it, whose spelling is shown.
         let texts: Vec<(String, i64, i64)> = sql::facet_texts(found, &attribute, order, limit)
             .build_query_as()

@@ -150,7 +150,8 @@ impl Search<'_> {
             Some(facets) => Some(self.facets(snapshot, &picked, facets).await?),
         };
         let shows = self.extras().filter(|extras| extras.show_matches || extras.formatting.is_wanted());
-        let matched = shows.map(|_| Matched::new(&parsed, &graph, &fetched, &self.scope)).unwrap_or_default();
+        let matched =
+            shows.map(|_| Matched::new(&parsed, &graph, &fetched, &self.scope, picked.looked_for)).unwrap_or_default();
         let hits = self.hits(snapshot, &picked, &matched).await?;
         Ok(SearchHits { facets, ..SearchHits::new(hits, picked.total) })
     }

@@ -39,6 +39,8 @@ pub(super) struct Picker {
 pub(super) struct Picked {
     pub(super) hits: Vec<(i64, Scores)>,
     pub(super) total: u64,
+    /// The terms of which words with typos have been looked for, as bits.
+    pub(super) looked_for: u32,
     /// Of all documents found: the ordinals, if they are known one by one.
     found: Option<Vec<i64>>,
     without: Vec<i64>,
@@ -147,7 +149,7 @@ impl Picker {
             None
         };
         let total = all.as_ref().map_or(total, Vec::len) as u64;
-        let mut picked = Picked { hits: self.hits, total, found: all, without: Vec::new(), shown: None };
+        let mut picked = Picked { hits: self.hits, total, looked_for: 0, found: all, without: Vec::new(), shown: None };
         picked.tell_apart(snapshot, search, self.distinct).await?;
         Ok(picked)
     }
@@ -160,7 +162,7 @@ impl Picker {
         total: u64,
         without: Vec<i64>,
     ) -> Result<Picked, BackendError> {
-        let mut picked = Picked { hits: self.hits, total, found: None, without, shown: None };
+        let mut picked = Picked { hits: self.hits, total, looked_for: 0, found: None, without, shown: None };
         picked.tell_apart(snapshot, search, self.distinct).await?;
         Ok(picked)
     }

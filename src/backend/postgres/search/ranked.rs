@@ -15,7 +15,6 @@ use crate::{
     error::BackendError,
     filter::Filter,
     ranking::{Fetched, Next, QueryGraph, Ranking, Request, Rule, RuleScore, Scorer, rules},
-    search::MatchingStrategy,
     sort::SortCriterion,
 };
 
@@ -33,7 +32,13 @@ impl Search<'_> {
         fetched: &Arc<Fetched>,
     ) -> Result<Picked, BackendError> {
         let rules: Arc<[Rule]> = rules(&self.state.settings, &self.sort).into();
-        let request = Request { rules: Arc::clone(&rules), scope: self.scope.clone(), matching: self.query.matching };
+        let scorer = self.extras().is_some_and(|extras| extras.scores()).then(|| self.scorer());
+        let request = Request {
+            rules: Arc::clone(&rules),
+            scope: self.scope.clone(),
+            matching: self.query.matching,
+            scored: scorer.is_some(),
+        };
         let passing = match &self.filter {
             None => None,
             Some(filter) => Some(self.passing(snapshot, filter, fetched).await?),
@@ -41,7 +46,6 @@ impl Search<'_> {
         let passes = move |ordinal| passing.as_ref().is_none_or(|passing| passing.binary_search(&ordinal).is_ok());
         let (graph, fetched, entries) = (Arc::clone(graph), Arc::clone(fetched), fetched.entries());
         let mut ranking = aside(entries, move || Ranking::new(graph, fetched, request, passes)).await?;
-        let scorer = self.extras().is_some_and(|extras| extras.scores()).then(|| self.scorer());
         let mut picker = Picker::new(self, &rules);
         while picker.wants_more() {
             // What comes before the page is not refined.
@@ -68,17 +72,15 @@ impl Search<'_> {
                 }
             }
         }
-        picker
-            .of_found(snapshot, self, ranking.found(), || ranking.documents().map(|ordinal| ordinal as i64).collect())
-            .await
+        let documents = || ranking.documents().map(|ordinal| ordinal as i64).collect();
+        let mut picked = picker.of_found(snapshot, self, ranking.found(), documents).await?;
+        picked.looked_for = ranking.looked_for();
+        Ok(picked)
     }
 
     fn scorer(&self) -> Scorer {
         let worst = self.state.settings.searchable_attributes.len().saturating_sub(1);
-        Scorer {
-            worst_attribute: if self.scope.alike { 0 } else { worst as u32 },
-            drops: self.query.matching != MatchingStrategy::All,
-        }
+        Scorer { worst_attribute: if self.scope.alike { 0 } else { worst as u32 } }
     }
 
     /// Those of a query without terms: all documents, by the sort criteria and in their order.
