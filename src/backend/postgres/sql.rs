@@ -135,6 +135,9 @@ pub(super) const SEARCH_INDEXES: &str = "
 pub(super) const IS_INVALID: &str = "
     SELECT NOT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass($1)";
 
+#[cfg(feature = "meili")]
+pub(super) const LACKS_POSTINGS: &str = "SELECT postings <> 'kept' FROM search_indexes WHERE uid = $1";
+
 /// Whether live writes of an index have brought versions that no clock of this crate makes. 0 and 1 are also those of what a
 /// repair has brought that was not known before: beside documents with versions of the clock they say nothing.
 #[cfg(feature = "meili")]
