@@ -74,8 +74,8 @@ pub(super) const LOAD: &str = "
             SELECT FROM search_documents o
             WHERE o.index_uid = $1 AND o.ordinal = u.ordinal AND NOT o.deleted AND o.id <> u.id
         ) THEN nextval('search_ordinals') ELSE u.ordinal END,
-        $2, u.body::json, u.facets, u.words
-    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[], $8::bytea[])
+        $2, u.body::json, u.facets::jsonb, u.words
+    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[])
         AS u (id, version, ordinal, body, facets, words)
     ON CONFLICT (index_uid, id) DO UPDATE SET
         version = excluded.version, deleted = excluded.deleted,
