@@ -87,13 +87,13 @@ $$;
 
 CREATE FUNCTION search_documents_emptied() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
+    -- What a build has read is gone. First, as who builds locks it first.
+    UPDATE search_builds SET epoch = epoch + 1, word = '', share = 0;
     -- Folds go on counting: who keeps words in memory has to hear that there are none.
     UPDATE search_folds SET fold = fold + 1;
     UPDATE search_vocabulary v SET there = FALSE, fold = f.fold FROM search_folds f WHERE f.index_number = v.index_number;
     -- Not deleted row by row: dead rows would stand in the way of the next load.
     TRUNCATE search_postings, search_changes;
-    -- What a build has read is gone.
-    UPDATE search_builds SET epoch = epoch + 1, word = '', share = 0;
     RETURN NULL;
 END
 $$;

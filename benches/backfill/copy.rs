@@ -131,7 +131,8 @@ async fn measure(ground: &mut Ground, what: &str, posts: i32, defer: bool) -> Ra
         assert_eq!(ground.stock_documents().await, i64::from(one_by_one));
     }
     let rate = |turns: Vec<f64>| median(turns.into_iter().skip(1));
-    let [copying, all] = [|(copying, _): &(f64, f64)| *copying, |(_, all): &(f64, f64)| *all].map(|of| rate(seconds.iter().map(of).collect()));
+    let [copying, all] = [|(copying, _): &(f64, f64)| *copying, |(_, all): &(f64, f64)| *all]
+        .map(|of| rate(seconds.iter().map(of).collect()));
     let rates = Rates { backfill: rate(backfill), server: rate(server), rows: rate(rows), seconds: (copying, all) };
     println!(
         "{what}: backfill {:.0}, one statement of the server {:.0}, row by row {:.0}",

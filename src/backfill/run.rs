@@ -147,7 +147,8 @@ impl Backfill {
         };
         if nothing_left {
             // The postings may have been left out by a job before, too.
-            let deferred = !self.jobs.get(name).await?.deferred_indexes.is_empty() || self.target.lacks_postings().await?;
+            let deferred =
+                !self.jobs.get(name).await?.deferred_indexes.is_empty() || self.target.lacks_postings().await?;
             let next = if deferred { Stage::Indexing } else { Stage::CatchingUp };
             self.jobs.advance(name, Stage::Copying, next).await?;
         }
@@ -171,7 +172,10 @@ impl Backfill {
             match stage {
                 Stage::Preparing => self.prepare(name, note).await,
                 Stage::Indexing => {
-                    self.jobs.build_deferred_indexes(name, &self.target, note).await?;
+                    let mut patience = Patience::new(name, self.patience, stop);
+                    while let Err(error) = self.jobs.build_deferred_indexes(name, &self.target, note).await {
+                        patience.after(error).await?;
+                    }
                     self.jobs.advance(name, Stage::Indexing, Stage::CatchingUp).await
                 }
                 Stage::CatchingUp => {

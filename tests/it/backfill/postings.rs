@@ -1,6 +1,6 @@
 //! Postings that are left out of a load and built after it: writes go on meanwhile, and whatever is broken off is gone on with.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use crossfade::{
     backend::{
@@ -175,7 +175,8 @@ async fn what_is_written_while_postings_are_left_out_or_built_is_found() {
         let (outcome, shares) = tokio::join!(ground.work(&backfill, "job"), steps);
         assert!(matches!(outcome, Ok(BackfillOutcome::Succeeded(_))), "{outcome:?}");
         // What a held step has noted is not to be seen yet.
-        assert_eq!(shares, [Some(0.0), Some(0.0), Some(0.5)]);
+        let [Some(taken), Some(read), Some(written)] = shares[..] else { panic!("{shares:?}") };
+        assert!(taken == 0.0 && read == 0.0 && written > 0.0 && written <= 0.5, "{shares:?}");
         assert_eq!(ground.count("search_changes").await, 0, "all has been folded in the end");
         ground.assert_like_fresh(WORDS.map(str::to_owned)).await;
     }
@@ -183,7 +184,8 @@ async fn what_is_written_while_postings_are_left_out_or_built_is_found() {
 
 #[tokio::test]
 async fn a_build_that_was_broken_off_goes_on_after_the_last_word() {
-    const WRITTEN: &str = "SELECT COALESCE(array_agg(word || xmin::text ORDER BY word, first), '{}') FROM search_postings
+    const WRITTEN: &str =
+        "SELECT COALESCE(array_agg(word || xmin::text ORDER BY word, first), '{}') FROM search_postings
         WHERE word <= (SELECT $1::text COLLATE \"C\")";
     const WORD: &str = "SELECT COALESCE((SELECT word FROM search_builds), '')";
     let ground = Ground::new().await;
@@ -221,9 +223,15 @@ async fn a_build_that_was_broken_off_goes_on_after_the_last_word() {
     }
     let outcome = ground.work(&backfill, "job").await.unwrap();
     assert!(matches!(outcome, BackfillOutcome::Succeeded(_)), "{outcome:?}");
-    let after: Vec<String> = sqlx::query_scalar(WRITTEN).bind(&word).fetch_one(&mut psql).await.unwrap();
+    let after: HashSet<String> = sqlx::query_scalar::<_, Vec<String>>(WRITTEN)
+        .bind(&word)
+        .fetch_one(&mut psql)
+        .await
+        .unwrap()
+        .into_iter()
+        .collect();
     // All but what the fold of the two changes has touched.
-    let kept = written.iter().filter(|block| after.binary_search(block).is_ok()).count();
+    let kept = written.iter().filter(|block| after.contains(*block)).count();
     assert!(kept + 10 > written.len(), "{kept} of {}", written.len());
     assert_eq!(ground.found(INDEX, "row ").await.1, 5_000);
     for n in [0, 1, 7, 1_000, 2_345, 4_998, 4_999] {
@@ -253,7 +261,8 @@ async fn a_table_that_is_emptied_during_a_build_leaves_nothing_to_be_found() {
             }
             hold.let_go().await;
         };
-        tokio::join!(ground.sql("TRUNCATE search_documents"), waits);
+        let emptied = async { tokio::join!(ground.sql("TRUNCATE search_documents"), waits) };
+        tokio::time::timeout(Duration::from_secs(30), emptied).await.expect("it does not wait for the build");
     };
     let (outcome, ()) = tokio::join!(ground.work(&backfill, "job"), emptying);
     assert!(matches!(outcome, Ok(BackfillOutcome::Succeeded(_))), "{outcome:?}");

@@ -84,7 +84,8 @@ async fn killed_at_random_moments_it_copies_every_row_once() {
         let job = format!("job {number}");
         ground.sql("TRUNCATE search_documents").await;
         // Short, so that the next one need not wait long. Every second one leaves the postings out, and builds them.
-        let options = ["--lease", "300ms", "--chunk-time", "20ms", "--shards", "3", "--workers", "2", "--defer-indexes"];
+        let options =
+            ["--lease", "300ms", "--chunk-time", "20ms", "--shards", "3", "--workers", "2", "--defer-indexes"];
         let options = &options[..options.len() - number % 2];
         let mut child = ground.start(&job, &file, options);
         loop {

@@ -19,7 +19,7 @@ use crate::{
 
 const DOING: &str = "folding changes into the postings";
 /// Words whose blocks are changed by one statement.
-const MOST_WORDS: usize = 1_000;
+pub(super) const MOST_WORDS: usize = 1_000;
 
 /// What a fold has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,11 +2,7 @@
 
 use std::{io, ops::Range};
 
-use super::{
-    super::changes::OfWord,
-    runs::Runs,
-    sorter::each,
-};
+use super::{super::changes::OfWord, runs::Runs, sorter::each};
 
 /// Words, and bytes of entries, of one chunk.
 const WORDS: usize = 2_000;

@@ -1,8 +1,8 @@
 //! Building postings from documents, after a load that has left them out.
 //!
 //! When a build begins, changes are noted again. A document that nothing has been noted of is as it was then, whenever it is read, and
-//! one of which something has been noted is left to the first fold after the build, which brings it as it is then. So all that is written is the
-//! postings as of one moment, though it is read and written in many transactions, and one that was broken off is gone on with.
+//! one of which something has been noted is taken as the first note says it was. So what is written is the postings as of one moment, though it
+//! is read and written in many transactions, and a build that was broken off is gone on with. The folds after it bring what has changed since.
 //!
 //! The words of all documents are sorted on the disk, and the blocks of each word are written once. A build goes on after the last
 //! word that was written; reading and sorting is done again.
@@ -18,7 +18,10 @@ use futures_util::TryStreamExt;
 use sqlx::PgPool;
 
 use self::{chunk::Chunk, runs::Runs, sorter::Sorter};
-use super::fold::Fold;
+use super::{
+    changes::Changes,
+    fold::{Fold, MOST_WORDS, Noted},
+};
 use crate::{
     backend::postgres::{
         error::{failed, index_not_found, internal},
@@ -31,6 +34,8 @@ use crate::{
 const DOING: &str = "building the postings";
 /// Documents that are read by one statement: in one snapshot, which holds back vacuum.
 const PAGE: i64 = 50_000;
+/// Documents that have changed, of which what they were is written by one transaction.
+const NOTED: i64 = 500;
 /// The share of the work that is reading and sorting.
 const READING: f64 = 0.5;
 
@@ -74,6 +79,11 @@ pub(in crate::backend::postgres) async fn build(pool: &PgPool, uid: &str) -> Res
 /// Removes what was there before the load, and has changes noted from now on.
 async fn begin(pool: &PgPool, uid: &str, number: i32) -> Result<(), BackendError> {
     let mut forget = pool.begin_with(BEGIN_UNHURRIED).await.map_err(failed(DOING))?;
+    let deferred = sqlx::query(sql::HOLD_DEFERRED).bind(uid).fetch_optional(&mut *forget).await;
+    if deferred.map_err(failed(DOING))?.is_none() {
+        // Somebody else has begun since.
+        return Ok(());
+    }
     sqlx::query(sql::LOCK_FOLDS).bind(number).execute(&mut *forget).await.map_err(failed(DOING))?;
     for statement in [sql::FORGET_POSTINGS, sql::FORGET_WORDS] {
         sqlx::query(statement).bind(number).execute(&mut *forget).await.map_err(failed(DOING))?;
@@ -82,9 +92,10 @@ async fn begin(pool: &PgPool, uid: &str, number: i32) -> Result<(), BackendError
     forget.commit().await.map_err(failed(DOING))?;
 
     let mut begin = pool.begin_with(BEGIN_UNHURRIED).await.map_err(failed(DOING))?;
+    sqlx::query(sql::NOT_FOR_LONG).execute(&mut *begin).await.map_err(failed(DOING))?;
     let begun = sqlx::query(sql::BEGIN).bind(uid).execute(&mut *begin).await.map_err(failed(DOING))?;
     if begun.rows_affected() == 1 {
-        sqlx::raw_sql(sql::LOCK_WRITERS).execute(&mut *begin).await.map_err(failed(DOING))?;
+        sqlx::query(sql::LOCK_WRITERS).execute(&mut *begin).await.map_err(failed(DOING))?;
         sqlx::query(sql::ADD).bind(number).execute(&mut *begin).await.map_err(failed(DOING))?;
     }
     begin.commit().await.map_err(failed(DOING))
@@ -144,6 +155,9 @@ impl Build<'_> {
             fold.vocabulary().await?;
             transaction.commit().await.map_err(failed(DOING))?;
         }
+        if !self.noted().await? {
+            return Ok(Built::Replaced);
+        }
         let mut end = self.pool.begin_with(BEGIN_UNHURRIED).await.map_err(failed(DOING))?;
         let ended = sqlx::query(sql::END).bind(self.number).bind(self.epoch);
         if ended.execute(&mut *end).await.map_err(failed(DOING))?.rows_affected() == 0 {
@@ -152,6 +166,36 @@ impl Build<'_> {
         sqlx::query(sql::KEEP).bind(self.uid).execute(&mut *end).await.map_err(failed(DOING))?;
         end.commit().await.map_err(failed(DOING))?;
         Ok(Built::All)
+    }
+
+    /// Writes what was left out since it had changed by the time it was to be read, as it was when the build began; and what has changed
+    /// since then, once more.
+    async fn noted(&self) -> Result<bool, BackendError> {
+        let mut after = String::new();
+        loop {
+            let mut transaction = self.pool.begin_with(sql::BEGIN_WORDS).await.map_err(failed(DOING))?;
+            if !self.moved(&mut *transaction, None, READING).await? {
+                return Ok(false);
+            }
+            let rows: Vec<(String, Option<i64>, Option<Vec<u8>>)> = sqlx::query_as(sql::NOTED)
+                .bind(self.uid)
+                .bind(&after)
+                .bind(NOTED)
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(failed(DOING))?;
+            let Some((last, ..)) = rows.last() else { return Ok(true) };
+            after.clone_from(last);
+            let then: Vec<Noted> =
+                rows.into_iter().map(|(_, ordinal, words)| (None, None, ordinal, words, Vec::new())).collect();
+            let changes = Changes::new(&then)?;
+            let mut fold = Fold::new(&mut transaction, self.number);
+            for some in changes.chunks(MOST_WORDS) {
+                fold.words(some).await?;
+            }
+            fold.vocabulary().await?;
+            transaction.commit().await.map_err(failed(DOING))?;
+        }
     }
 
     /// Notes how far it is, and locks that; whether this is who builds.

@@ -7,6 +7,10 @@ pub(super) const STATE: &str = "SELECT number, postings FROM search_indexes WHER
 pub(in crate::backend::postgres) const DEFER: &str = "
     UPDATE search_indexes SET postings = 'deferred' WHERE uid = $1 AND postings <> 'deferred'";
 
+/// A row if the postings are left out still; they are as long as the transaction lasts. Writers need not wait for it.
+pub(super) const HOLD_DEFERRED: &str =
+    "SELECT number FROM search_indexes WHERE uid = $1 AND postings = 'deferred' FOR SHARE";
+
 /// Waits for a fold, and keeps others out until the transaction ends.
 pub(super) const LOCK_FOLDS: &str = "SELECT pg_advisory_xact_lock(1668244341, $1)";
 
@@ -27,8 +31,11 @@ pub(super) const FORGET_CHANGES: &str = "DELETE FROM search_changes WHERE index_
 pub(super) const BEGIN: &str = "
     UPDATE search_indexes SET postings = 'building' WHERE uid = $1 AND postings = 'deferred'";
 
+/// Writers wait meanwhile: not for long.
+pub(super) const NOT_FOR_LONG: &str = "SET LOCAL statement_timeout = '5s'";
+
 /// After the row of the index, which writers lock first.
-pub(super) const LOCK_WRITERS: &str = "SET LOCAL lock_timeout = '5s'; LOCK TABLE search_documents IN SHARE ROW EXCLUSIVE MODE";
+pub(super) const LOCK_WRITERS: &str = "LOCK TABLE search_documents IN SHARE ROW EXCLUSIVE MODE";
 
 /// In the transaction of [`BEGIN`].
 pub(super) const ADD: &str = "
@@ -56,12 +63,17 @@ pub(super) const BEGIN_PAGE: &str = "
     BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '64MB'; SET LOCAL enable_sort = off;
     SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off";
 
-/// The next documents after an ordinal, but for those that have changed since the build began: the fold after it brings them as they are then.
+/// The next documents after an ordinal, but for those that have changed since the build began: see [`NOTED`].
 pub(super) const PAGE: &str = "
     SELECT d.ordinal, d.words FROM search_documents d
     WHERE d.index_uid = $1 AND NOT d.deleted AND d.ordinal > $2
         AND d.id NOT IN (SELECT c.id FROM search_changes c WHERE c.index_uid = $1)
     ORDER BY d.ordinal LIMIT $3";
+
+/// What documents were that have changed since the build began: nothing, or an ordinal and words.
+pub(super) const NOTED: &str = "
+    SELECT DISTINCT ON (c.id) c.id, c.ordinal, c.words FROM search_changes c
+    WHERE c.index_uid = $1 AND c.id > $2 ORDER BY c.id, c.seq LIMIT $3";
 
 /// Nothing is lost that cannot be written again: how far it is, is lost with it.
 pub(super) const BEGIN_WORDS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL synchronous_commit = off";
