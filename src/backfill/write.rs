@@ -49,7 +49,7 @@ pub(super) async fn apart(
     let Rows { columns, places } = rows;
     let mut counts = LoadCounts { written: 0, stale: columns.older() };
     // Halves that are still to be tried, the first one last.
-    let mut halves = vec![0..columns.len()];
+    let mut halves = Vec::from_iter(std::iter::once(0..columns.len()));
     while let Some(some) = halves.pop() {
         if some.is_empty() {
             continue;

@@ -105,8 +105,10 @@ impl Build<'_> {
     /// Reads all documents. `None`: somebody else builds.
     async fn sort(&self) -> Result<Option<Runs>, BackendError> {
         let mut sorter = Sorter::new().map_err(on_disk)?;
+        let mut count = self.pool.begin_with(sql::BEGIN_PAGE).await.map_err(failed(DOING))?;
         let documents: i64 =
-            sqlx::query_scalar(sql::DOCUMENTS).bind(self.uid).fetch_one(self.pool).await.map_err(failed(DOING))?;
+            sqlx::query_scalar(sql::DOCUMENTS).bind(self.uid).fetch_one(&mut *count).await.map_err(failed(DOING))?;
+        count.commit().await.map_err(failed(DOING))?;
         let (mut after, mut read) = (-1, 0);
         loop {
             let (last, rows) = self.page(after, &mut sorter).await?;
