@@ -43,10 +43,24 @@ CREATE TABLE search_changes (
     autovacuum_analyze_threshold = 5000);
 ALTER TABLE search_changes ALTER COLUMN words SET STORAGE EXTERNAL;
 
+-- Whether the postings follow the documents (`kept`), are left out while many documents are loaded (`deferred`: changes are not even
+-- noted, and nothing can be searched), or are being built from them (`building`: changes are noted, and folded when it is done).
+ALTER TABLE search_indexes ADD COLUMN postings TEXT NOT NULL DEFAULT 'kept' CHECK (postings IN ('kept', 'deferred', 'building'));
+
+-- How far the postings that are being built are. Apart from the index: writers hold its row.
+CREATE TABLE search_builds (
+    index_number INT PRIMARY KEY,
+    epoch        BIGINT NOT NULL DEFAULT 1,        -- counts who builds: who has an older one may write nothing
+    word         TEXT COLLATE "C" NOT NULL DEFAULT '', -- the words up to this one stand
+    share        DOUBLE PRECISION NOT NULL DEFAULT 0 CHECK (share BETWEEN 0 AND 1) -- of the work that is done
+);
+
 -- Triggers, so that no way of writing documents can pass the index by.
 CREATE FUNCTION search_documents_added() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    INSERT INTO search_changes (index_uid, id) SELECT index_uid, id FROM added WHERE NOT deleted;
+    INSERT INTO search_changes (index_uid, id)
+    SELECT d.index_uid, d.id FROM added d JOIN search_indexes i ON i.uid = d.index_uid
+    WHERE NOT d.deleted AND i.postings <> 'deferred';
     RETURN NULL;
 END
 $$;
@@ -55,8 +69,8 @@ CREATE FUNCTION search_documents_changed() RETURNS TRIGGER LANGUAGE plpgsql SET 
 BEGIN
     INSERT INTO search_changes (index_uid, id, ordinal, words)
     SELECT o.index_uid, o.id, CASE WHEN NOT o.deleted THEN o.ordinal END, CASE WHEN NOT o.deleted THEN o.words END
-    FROM before o JOIN after n USING (index_uid, id)
-    WHERE NOT (o.deleted AND n.deleted)
+    FROM before o JOIN after n USING (index_uid, id) JOIN search_indexes i ON i.uid = o.index_uid
+    WHERE i.postings <> 'deferred' AND NOT (o.deleted AND n.deleted)
         AND (o.deleted, o.ordinal, o.words) IS DISTINCT FROM (n.deleted, n.ordinal, n.words);
     RETURN NULL;
 END
@@ -66,13 +80,15 @@ CREATE FUNCTION search_documents_removed() RETURNS TRIGGER LANGUAGE plpgsql SET 
 BEGIN
     INSERT INTO search_changes (index_uid, id, ordinal, words)
     SELECT d.index_uid, d.id, d.ordinal, d.words FROM removed d JOIN search_indexes i ON i.uid = d.index_uid
-    WHERE NOT d.deleted;
+    WHERE i.postings <> 'deferred' AND NOT d.deleted;
     RETURN NULL;
 END
 $$;
 
 CREATE FUNCTION search_documents_emptied() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
+    -- What a build has read is gone. First, as who builds locks it first.
+    UPDATE search_builds SET epoch = epoch + 1, word = '', share = 0;
     -- Folds go on counting: who keeps words in memory has to hear that there are none.
     UPDATE search_folds SET fold = fold + 1;
     UPDATE search_vocabulary v SET there = FALSE, fold = f.fold FROM search_folds f WHERE f.index_number = v.index_number;
@@ -88,6 +104,7 @@ BEGIN
     DELETE FROM search_vocabulary WHERE index_number = OLD.number;
     DELETE FROM search_folds WHERE index_number = OLD.number;
     DELETE FROM search_changes WHERE index_uid = OLD.uid;
+    DELETE FROM search_builds WHERE index_number = OLD.number;
     RETURN NULL;
 END
 $$;

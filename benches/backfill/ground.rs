@@ -1,11 +1,11 @@
 //! The posts of a service, and an index for them in the same database.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use crossfade::{
     backend::postgres::{PostgresIndex, PostgresOptions},
     backfill::{
-        Backfill, BackfillOutcome, Job, JobOptions, Quiet,
+        Backfill, BackfillOutcome, Job, JobOptions, Note, Stage,
         source::{BackfillSource, SqlOptions, SqlSource},
     },
     settings::IndexSettings,
@@ -14,6 +14,7 @@ use crossfade::{
 };
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub const INDEX: &str = "posts";
@@ -98,13 +99,40 @@ impl Ground {
     }
 
     /// Copies everything, with one worker.
-    pub async fn backfill(&self, job: &str, source: impl BackfillSource) -> Job {
+    pub async fn backfill(&self, job: &str, source: impl BackfillSource, defer_indexes: bool) -> Copied {
         let backfill = Backfill::new(&self.store, self.target.clone(), source);
-        let options = JobOptions { without_heartbeats: true, settle: Duration::ZERO, ..JobOptions::default() };
+        let options =
+            JobOptions { without_heartbeats: true, settle: Duration::ZERO, defer_indexes, ..JobOptions::default() };
         backfill.create(job, &options).await.unwrap();
-        match backfill.run(job, CancellationToken::new(), &Quiet).await.unwrap() {
-            BackfillOutcome::Succeeded(job) => *job,
+        let (begun, watch) = (Instant::now(), Watch::default());
+        match backfill.run(job, CancellationToken::new(), &watch).await.unwrap() {
+            BackfillOutcome::Succeeded(job) => {
+                let all = begun.elapsed().as_secs_f64();
+                let copying = watch.0.get().map_or(all, |copied| copied.duration_since(begun).as_secs_f64());
+                Copied { job: *job, copying, all }
+            }
             outcome => panic!("{outcome:?}"),
+        }
+    }
+}
+
+/// What a backfill has come to, and how many seconds it took: until all was copied, and until all was indexed too.
+pub struct Copied {
+    pub job: Job,
+    pub copying: f64,
+    pub all: f64,
+}
+
+/// Sees when all is copied.
+#[derive(Default)]
+struct Watch(OnceLock<Instant>);
+
+impl Note for Watch {
+    fn say(&self, _step: &str) {}
+
+    fn progress(&self, job: &Job) {
+        if !matches!(job.stage, Stage::Preparing | Stage::Copying) {
+            self.0.get_or_init(Instant::now);
         }
     }
 }

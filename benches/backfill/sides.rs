@@ -24,7 +24,7 @@ pub async fn compared(whole: bool) {
     let index = meili.index("bench", &settings, &posts).await.unwrap();
     let source = || MeiliOptions::new(meili.url(), Some(meili.key())).unwrap().index(&*index);
     let begun = Instant::now();
-    let job = ground.backfill("meili", MeiliSource::new(source())).await;
+    let job = ground.backfill("meili", MeiliSource::new(source()), false).await.job;
     let rate = documents as f64 / begun.elapsed().as_secs_f64();
     assert_eq!(job.written_rows, documents as i64);
     println!("{documents} documents from Meilisearch: {rate:.0} a second, all indexes in place");

@@ -134,7 +134,7 @@ impl Worker {
             let begun = Instant::now();
             let next_cursor = page.cursor.clone().or_else(|| lease.cursor.clone());
             let following = (!page.end).then(|| Wanted::after(lease, next_cursor.clone(), &settings).ahead(self));
-            let written = timeout_at(lease.deadline(), self.write(&settings, lease, &page)).await;
+            let written = timeout_at(lease.deadline(), self.write(lease, &page)).await;
             let took = begun.elapsed();
             let committed = match written {
                 Ok(Ok(Some(committed))) => committed,
@@ -165,7 +165,7 @@ impl Worker {
             };
             let Committed::Yes { status, failed, allowed } = committed else { return Ok(Left::Fenced) };
             lease.committed(begun);
-            lease.rows = chunk::next(lease.rows, page.len(), page.columns.bytes(), took, lease.chunk);
+            lease.rows = chunk::next(lease.rows, page.len(), page.rows.columns.bytes(), took, lease.chunk);
             lease.cursor = next_cursor;
             if failed > allowed {
                 return Err(BackfillError::TooManyFailed { job: lease.job.clone(), failed, allowed });
@@ -222,17 +222,12 @@ impl Worker {
 
     /// Writes a page; what may come through is tried again, and a page that is refused is taken apart. `None`: the settings have
     /// changed since it was made ready.
-    async fn write(
-        &self,
-        settings: &LoadSettings,
-        lease: &Lease,
-        page: &Ready,
-    ) -> Result<Option<Committed>, BackfillError> {
+    async fn write(&self, lease: &Lease, page: &Ready) -> Result<Option<Committed>, BackfillError> {
         let (mut patience, mut refused) = (self.patience(&lease.job), false);
         loop {
             let attempt = match refused {
                 false => write::write(&self.target, lease, page, lease.rows).await,
-                true => write::write_apart(&self.target, settings, lease, page, lease.rows).await,
+                true => write::write_apart(&self.target, lease, page, lease.rows).await,
             };
             match attempt {
                 Ok(committed) => return Ok(Some(committed)),

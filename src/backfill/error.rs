@@ -62,7 +62,7 @@ pub enum BackfillError {
     NobodyReports,
     /// Something reads from PostgreSQL.
     #[error(
-        "the indexes cannot be dropped for the load while {0}: searches would take seconds; leave out --defer-indexes, or set {1} first"
+        "postings and indexes cannot be left out of the load while {0}: searches would be refused; leave out --defer-indexes, or set {1} first"
     )]
     IsRead(&'static str, &'static str),
     /// The control tables are not in the database of the index.

@@ -54,6 +54,9 @@ pub struct Job {
     pub throttle: Throttle,
     /// Indexes that were dropped for the load and are still to be built.
     pub deferred_indexes: Vec<String>,
+    /// How much of the postings is built that were left out for the load, 0 to 1: until that is done, nothing can be searched. `None`: none are
+    /// left out.
+    pub postings_built: Option<f64>,
     /// What ended it.
     pub error_message: Option<String>,
     /// When it was made.
@@ -92,7 +95,7 @@ pub enum Stage {
     Preparing,
     /// It copies rows.
     Copying,
-    /// It builds the indexes that were dropped for that.
+    /// It builds what was left out of that: the postings, and indexes.
     Indexing,
     /// It waits until what was written meanwhile has arrived, and compares the sides.
     CatchingUp,
@@ -131,8 +134,8 @@ pub struct JobOptions {
     pub chunk: Duration,
     /// What it minds.
     pub throttle: Throttle,
-    /// Whether the indexes that only searches need are dropped first and built after the load. Refused while anything reads from
-    /// PostgreSQL.
+    /// Whether what only searches need is left out of the load and built after it: indexes, and the postings. Refused while anything reads from
+    /// PostgreSQL; searches are refused until it is built.
     pub defer_indexes: bool,
     /// How long every process of the service must have written both sides: as long as a request may take that began before.
     /// 10 s

@@ -74,6 +74,7 @@ struct JobRow {
     #[sqlx(flatten)]
     throttle: Throttle,
     deferred_indexes: Vec<String>,
+    postings_built: Option<f64>,
     error_message: Option<String>,
     created_micros: i64,
     started_micros: Option<i64>,
@@ -316,6 +317,7 @@ impl JobRow {
             throttled_by: self.throttled_by.filter(|_| runs),
             throttle: self.throttle,
             deferred_indexes: self.deferred_indexes,
+            postings_built: self.postings_built,
             error_message: self.error_message,
             created_at: at(self.created_micros),
             started_at: self.started_micros.map(at),

@@ -7,7 +7,7 @@
 //! 2. *Copying.* Workers, in any number of processes, lease shards and copy them in chunks. The rows of a chunk, the checkpoint, the
 //!    counters and the lease are one transaction, fenced by the epoch of the lease: whatever is killed at any moment, nothing is lost
 //!    and nothing is counted twice, and a worker that has lost its lease commits nothing.
-//! 3. *Indexing*, if the indexes that only searches need were left out.
+//! 3. *Indexing*, if what only searches need was left out: the postings, and some indexes.
 //! 4. *Catching up.* What was written meanwhile has to arrive; then the two sides are compared, and what differs is repaired, until nothing does.
 //!
 //! # Live writes win

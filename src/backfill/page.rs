@@ -10,11 +10,18 @@ use crate::{
     error::BackendError,
 };
 
+/// Documents made ready to be written. What they were made of is gone: it takes several times as much memory.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) columns: LoadColumns,
+    /// Where the source has each row that was given.
+    pub(super) places: Vec<String>,
+}
+
 /// A page of the source as it is to be written.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) rows: Vec<(String, SourceDocument)>,
-    pub(super) columns: LoadColumns,
+    pub(super) rows: Rows,
     /// Rows that are no documents.
     pub(super) unreadable: Vec<Failed>,
     pub(super) cursor: Option<String>,
@@ -25,13 +32,13 @@ impl Ready {
     pub(super) async fn new(page: Page, settings: &LoadSettings, version: i64) -> Result<Self, BackendError> {
         let Page { rows: all, cursor, end } = page;
         let (rows, unreadable) = sort(all);
-        let columns = derive(&rows, settings, version).await?;
-        Ok(Self { rows, columns, unreadable, cursor, end })
+        let rows = derive(rows, settings, version).await?;
+        Ok(Self { rows, unreadable, cursor, end })
     }
 
     /// Rows of either kind.
     pub(super) fn len(&self) -> usize {
-        self.rows.len() + self.unreadable.len()
+        self.rows.places.len() + self.unreadable.len()
     }
 }
 
@@ -52,12 +59,15 @@ pub(super) fn sort(rows: Vec<SourceRow>) -> (Vec<(String, SourceDocument)>, Vec<
 
 /// Rows made ready for one statement.
 pub(super) async fn derive(
-    rows: &[(String, SourceDocument)],
+    rows: Vec<(String, SourceDocument)>,
     settings: &LoadSettings,
     version: i64,
-) -> Result<LoadColumns, BackendError> {
-    let rows: Vec<LoadRow<'_>> = rows.iter().map(|(_, document)| row(document, version)).collect();
-    settings.derive(&rows).await
+) -> Result<Rows, BackendError> {
+    let columns = {
+        let rows: Vec<LoadRow<'_>> = rows.iter().map(|(_, document)| row(document, version)).collect();
+        settings.derive(&rows).await?
+    };
+    Ok(Rows { columns, places: rows.into_iter().map(|(place, _)| place).collect() })
 }
 
 fn row(document: &SourceDocument, version: i64) -> LoadRow<'_> {

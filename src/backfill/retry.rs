@@ -5,7 +5,7 @@ use sqlx::query;
 use super::{
     Backfill, BackfillError,
     lease::{Failed, column},
-    page::sort,
+    page::{derive, sort},
     sql, write,
 };
 use crate::backend::postgres::{LoadFailure, storable};
@@ -39,8 +39,9 @@ impl Backfill {
             retried.gone += (places.len() - rows.len().min(places.len())) as u64;
             let (rows, mut failed) = sort(rows);
             let settings = self.target.load_settings().await?;
+            let rows = derive(rows, &settings, version).await?;
             let mut change = self.target.begin_load().await.map_err(LoadFailure::into_error)?;
-            let counts = write::apart(&self.target, &settings, version, &rows, &mut change, &mut failed).await;
+            let counts = write::apart(&self.target, &rows, &mut change, &mut failed).await;
             let counts = counts.map_err(LoadFailure::into_error)?;
             let again: Vec<&str> = failed.iter().map(|row| row.place.as_str()).collect();
             let mended: Vec<&str> = places.iter().map(String::as_str).filter(|place| !again.contains(place)).collect();

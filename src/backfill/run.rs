@@ -102,8 +102,8 @@ impl Backfill {
         // Ends the other workers when one of them fails.
         let stop_workers = stop.child_token();
         let brake = Arc::new(Brake::new(self.jobs.store(), &stop_workers));
-        // What is searched later only is folded later, in one go.
-        let fold = self.jobs.get(name).await?.deferred_indexes.is_empty();
+        // What is searched later only has its postings built later, in one go.
+        let fold = !self.target.lacks_postings().await?;
         let mut workers = JoinSet::new();
         for _ in 0..self.workers.max(1) {
             let worker = Worker {
@@ -146,11 +146,10 @@ impl Backfill {
             () = telling => false,
         };
         if nothing_left {
-            let next = if self.jobs.get(name).await?.deferred_indexes.is_empty() {
-                Stage::CatchingUp
-            } else {
-                Stage::Indexing
-            };
+            // The postings may have been left out by a job before, too.
+            let deferred =
+                !self.jobs.get(name).await?.deferred_indexes.is_empty() || self.target.lacks_postings().await?;
+            let next = if deferred { Stage::Indexing } else { Stage::CatchingUp };
             self.jobs.advance(name, Stage::Copying, next).await?;
         }
         Ok(())
@@ -173,7 +172,10 @@ impl Backfill {
             match stage {
                 Stage::Preparing => self.prepare(name, note).await,
                 Stage::Indexing => {
-                    self.jobs.build_deferred_indexes(name, &self.target, note).await?;
+                    let mut patience = Patience::new(name, self.patience, stop);
+                    while let Err(error) = self.jobs.build_deferred_indexes(name, &self.target, note).await {
+                        patience.after(error).await?;
+                    }
                     self.jobs.advance(name, Stage::Indexing, Stage::CatchingUp).await
                 }
                 Stage::CatchingUp => {

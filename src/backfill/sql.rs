@@ -9,6 +9,7 @@ pub(super) const JOBS: &str = "
         CASE WHEN j.throttled_at > clock_timestamp() - interval '10 s' THEN j.throttled_by END AS throttled_by,
         j.max_rows_per_second, j.nice_ratio, j.max_write_millis, j.max_journal_pending, j.max_active_sessions,
         j.max_replication_lag_bytes, j.deferred_indexes, j.error_message,
+        CASE WHEN i.postings <> 'kept' THEN COALESCE(b.share, 0) END AS postings_built,
         (extract(epoch FROM j.created_at) * 1000000)::bigint AS created_micros,
         (extract(epoch FROM j.started_at) * 1000000)::bigint AS started_micros,
         (extract(epoch FROM j.completed_at) * 1000000)::bigint AS completed_micros,
@@ -18,6 +19,8 @@ pub(super) const JOBS: &str = "
             count(*) FILTER (WHERE NOT done AND lease_until > clock_timestamp()) AS workers
         FROM backfill_shards WHERE job_id = j.job_id
     ) s
+    LEFT JOIN search_indexes i ON i.uid = j.target AND j.status NOT IN ('succeeded', 'cancelled')
+    LEFT JOIN search_builds b ON b.index_number = i.number
     WHERE $1::text IS NULL OR j.job_id = $1
     ORDER BY j.created_at, j.job_id";
 

@@ -40,6 +40,9 @@ pub fn facets(document: &Document, keep: impl Fn(&str) -> bool) -> Facets {
 ///
 /// NUL becomes U+FFFD, since PostgreSQL's JSONB cannot hold it and both evaluations must agree.
 pub fn normalize(text: &str) -> String {
+    if text.bytes().all(|byte| byte.is_ascii() && byte != 0) {
+        return text.trim().to_ascii_lowercase();
+    }
     text.trim()
         .nfkd()
         .map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c })

@@ -8,6 +8,7 @@
 
 mod document;
 mod japanese;
+mod plain;
 mod segment;
 mod tokenizer;
 

@@ -11,7 +11,10 @@ use charabia::{
 use fst::Set;
 use unicode_normalization::UnicodeNormalization;
 
-use super::segment::{Purpose, Segmenter};
+use super::{
+    plain,
+    segment::{Purpose, Segmenter},
+};
 use crate::settings::IndexSettings;
 
 /// Settings made ready to cut texts under.
@@ -100,7 +103,19 @@ impl Tokenizer {
 
     /// Cuts a text.
     pub fn cut<'t>(&self, text: &'t str, purpose: Purpose) -> Vec<Token<'t>> {
+        let usual = self.separators.is_none() && self.languages.is_empty();
+        let plain = if usual { plain::cut(text, self.stop_words.as_deref()) } else { None };
+        plain.unwrap_or_else(|| self.cut_any(text, purpose))
+    }
+
+    /// Cuts a text, whatever is in it.
+    pub(super) fn cut_any<'t>(&self, text: &'t str, purpose: Purpose) -> Vec<Token<'t>> {
         self.cut_into(text, purpose, false, Token::of)
+    }
+
+    #[cfg(test)]
+    pub(super) fn stop_words(&self) -> Option<&Set<Vec<u8>>> {
+        self.stop_words.as_deref()
     }
 
     /// Cuts a text for which it is to be shown what has been found in it.

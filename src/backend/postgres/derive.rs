@@ -1,8 +1,9 @@
 //! What a row holds beside the document: its facets as JSON, and its words, packed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, ops::Not, sync::Arc};
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::words::pack;
 use crate::{
@@ -25,8 +26,17 @@ impl<'a> Derivation<'a> {
 
     /// The column `facets`.
     pub(super) fn facets(&self, document: &Document) -> Value {
+        serde_json::to_value(self.stored(document)).unwrap_or_default()
+    }
+
+    /// The same as text, which takes a fraction of the memory.
+    pub(super) fn facets_as_text(&self, document: &Document) -> String {
+        serde_json::to_string(&self.stored(document)).unwrap_or_default()
+    }
+
+    fn stored(&self, document: &Document) -> BTreeMap<String, Stored> {
         let facets = facets(document, |name| self.settings.has_facet(name));
-        Value::Object(facets.into_iter().map(|(name, facet)| (storable(&name), json(facet))).collect())
+        facets.into_iter().map(|(name, facet)| (storable(&name), Stored::of(facet))).collect()
     }
 
     /// The column `words`.
@@ -35,26 +45,29 @@ impl<'a> Derivation<'a> {
     }
 }
 
+/// What is stored of an attribute. Writing it cannot fail: all is plain values under names.
+#[derive(Serialize)]
+struct Stored {
+    exists: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    numbers: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    texts: Vec<String>,
+    #[serde(skip_serializing_if = "Not::not")]
+    null: bool,
+    #[serde(skip_serializing_if = "Not::not")]
+    empty: bool,
+}
+
+impl Stored {
+    fn of(Facet { numbers, texts, null, empty }: Facet) -> Self {
+        Self { exists: true, numbers, texts, null, empty }
+    }
+}
+
 /// Text that PostgreSQL can hold: it has no NUL.
 pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
-}
-
-fn json(facet: Facet) -> Value {
-    let mut members = Map::new();
-    members.insert("exists".to_owned(), Value::Bool(true));
-    if !facet.numbers.is_empty() {
-        members.insert("numbers".to_owned(), facet.numbers.into());
-    }
-    if !facet.texts.is_empty() {
-        members.insert("texts".to_owned(), facet.texts.into());
-    }
-    for (name, is_so) in [("null", facet.null), ("empty", facet.empty)] {
-        if is_so {
-            members.insert(name.to_owned(), Value::Bool(true));
-        }
-    }
-    Value::Object(members)
 }
 
 #[cfg(test)]
@@ -78,10 +91,12 @@ mod tests {
     #[test]
     fn facets_are_stored_without_nul() {
         let settings = settings(json!({"filterableAttributes": ["*"]}));
-        let facets =
-            Derivation::new(&settings, &bigrams()).facets(&document(json!({"a\0": "B\0", "n": null, "l": [2, 1]})));
+        let (segmenter, document) = (bigrams(), document(json!({"a\0": "B\0", "n": null, "l": [2, 1]})));
+        let derivation = Derivation::new(&settings, &segmenter);
+        let facets = derivation.facets(&document);
         let expected = json!({"a\u{fffd}": {"exists": true, "texts": ["b\u{fffd}"]},
             "n": {"exists": true, "null": true}, "l": {"exists": true, "numbers": [1.0, 2.0]}});
         assert_eq!(facets, expected);
+        assert_eq!(derivation.facets_as_text(&document), facets.to_string());
     }
 }

@@ -1,11 +1,13 @@
 //! Loading: many documents by one statement, in a transaction that may hold more than them.
 
+#[cfg(feature = "meili")]
+use std::ops::Range;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use sqlx::{PgTransaction, types::Json};
+use sqlx::PgTransaction;
 
 use super::{
     PostgresIndex,
@@ -49,8 +51,10 @@ pub(crate) struct LoadColumns {
     /// The source's, or which of the ordinals that are drawn.
     ordinals: Vec<Ordinal>,
     bodies: Vec<Option<String>>,
-    facets: Vec<Json<serde_json::Value>>,
+    facets: Vec<String>,
     words: Vec<Vec<u8>>,
+    /// The place of each among the rows that were given.
+    places: Vec<usize>,
     bytes: usize,
     /// How many ordinals are drawn.
     drawn: usize,
@@ -104,6 +108,7 @@ impl LoadSettings {
         for slice in order.chunks(SLICE) {
             for nth in slice {
                 columns.push(rows[rows_that_count[*nth]], ordinals[*nth], &derivation)?;
+                columns.places.push(rows_that_count[*nth]);
             }
             tokio::task::yield_now().await;
         }
@@ -151,7 +156,7 @@ impl LoadColumns {
         self.versions.push(row.version.0);
         self.ordinals.push(ordinal);
         self.bodies.push(body);
-        self.facets.push(Json(row.document.map_or_else(|| serde_json::json!({}), |fields| derivation.facets(fields))));
+        self.facets.push(row.document.map_or_else(|| "{}".to_owned(), |fields| derivation.facets_as_text(fields)));
         self.words.push(row.document.map(|fields| derivation.words(fields)).unwrap_or_default());
         Ok(())
     }
@@ -160,6 +165,50 @@ impl LoadColumns {
     #[cfg(feature = "meili")]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many rows they are.
+    #[cfg(feature = "meili")]
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Rows that were left out since another one of the same id is newer.
+    #[cfg(feature = "meili")]
+    pub(crate) fn older(&self) -> u64 {
+        self.older
+    }
+
+    /// The id of a row, and its place among those that were given.
+    #[cfg(feature = "meili")]
+    pub(crate) fn row(&self, nth: usize) -> Option<(&str, usize)> {
+        Some((self.ids.get(nth)?, *self.places.get(nth)?))
+    }
+
+    /// Some of the rows, to be written by themselves.
+    #[cfg(feature = "meili")]
+    pub(crate) fn part(&self, rows: Range<usize>) -> Self {
+        let mut drawn = 0;
+        let ordinal = |ordinal: &Ordinal| match ordinal {
+            Ordinal::Drawn(_) => {
+                drawn += 1;
+                Ordinal::Drawn(drawn - 1)
+            }
+            ordinal => *ordinal,
+        };
+        Self {
+            generation: self.generation,
+            ordinals: self.ordinals[rows.clone()].iter().map(ordinal).collect(),
+            ids: self.ids[rows.clone()].to_vec(),
+            versions: self.versions[rows.clone()].to_vec(),
+            bodies: self.bodies[rows.clone()].to_vec(),
+            facets: self.facets[rows.clone()].to_vec(),
+            words: self.words[rows.clone()].to_vec(),
+            places: self.places[rows].to_vec(),
+            bytes: 0,
+            drawn,
+            older: 0,
+        }
     }
 
     /// Writes the rows. A newer version wins, an equal one replaces, but does not bring back what was deleted. A row that is beaten by a live

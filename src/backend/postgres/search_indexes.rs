@@ -1,8 +1,13 @@
-//! The indexes that only searches need. A bulk load is several times faster without them.
+//! What only searches need: some indexes, and the postings. A bulk load is several times faster without them.
 
 use sqlx::{AssertSqlSafe, PgTransaction, Postgres, pool::PoolConnection};
 
-use super::{PostgresIndex, error::failed, sql};
+use super::{
+    PostgresIndex,
+    error::failed,
+    postings::{Built, DEFER, build},
+    sql,
+};
 use crate::error::BackendError;
 
 impl PostgresIndex {
@@ -53,6 +58,30 @@ impl PostgresIndex {
         let build = definition.replacen("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1);
         sqlx::raw_sql(AssertSqlSafe(build)).execute(&mut *connection).await.map_err(failed(doing))?;
         Ok(())
+    }
+
+    /// Leaves the postings out from now on, in a transaction of the caller's that has locked nothing yet: changes are not noted, and
+    /// searches are refused. Until they are [built](Self::build_postings).
+    pub(crate) async fn defer_postings(&self, change: &mut PgTransaction<'_>) -> Result<(), BackendError> {
+        let defer = sqlx::query(DEFER).bind(self.uid()).execute(&mut **change).await;
+        defer.map_err(failed("leaving the postings out for the load"))?;
+        Ok(())
+    }
+
+    /// Whether postings are still to be built; not, if there is no such index.
+    pub(crate) async fn lacks_postings(&self) -> Result<bool, BackendError> {
+        let lacks: Option<bool> = sqlx::query_scalar(sql::LACKS_POSTINGS)
+            .bind(self.uid())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(failed("looking whether the postings are built"))?;
+        Ok(lacks.unwrap_or(false))
+    }
+
+    /// Builds the postings from the documents that stand, while writes go on; nothing if they are kept. Goes on where an attempt was
+    /// broken off. False: another process builds them, or all documents were removed meanwhile; ask again.
+    pub(crate) async fn build_postings(&self) -> Result<bool, BackendError> {
+        Ok(build(self.pool(), self.uid()).await? == Built::All)
     }
 
     /// Whether live writes have brought versions below this one.

@@ -74,8 +74,8 @@ pub(super) const LOAD: &str = "
             SELECT FROM search_documents o
             WHERE o.index_uid = $1 AND o.ordinal = u.ordinal AND NOT o.deleted AND o.id <> u.id
         ) THEN nextval('search_ordinals') ELSE u.ordinal END,
-        $2, u.body::json, u.facets, u.words
-    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::jsonb[], $8::bytea[])
+        $2, u.body::json, u.facets::jsonb, u.words
+    FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[])
         AS u (id, version, ordinal, body, facets, words)
     ON CONFLICT (index_uid, id) DO UPDATE SET
         version = excluded.version, deleted = excluded.deleted,
@@ -134,6 +134,9 @@ pub(super) const SEARCH_INDEXES: &str = "
 #[cfg(feature = "meili")]
 pub(super) const IS_INVALID: &str = "
     SELECT NOT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass($1)";
+
+#[cfg(feature = "meili")]
+pub(super) const LACKS_POSTINGS: &str = "SELECT postings <> 'kept' FROM search_indexes WHERE uid = $1";
 
 /// Whether live writes of an index have brought versions that no clock of this crate makes. 0 and 1 are also those of what a
 /// repair has brought that was not known before: beside documents with versions of the clock they say nothing.

@@ -217,6 +217,20 @@ impl Ground {
         tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the rows never came");
     }
 
+    /// Waits until the lease of the only shard of a job lasts so much longer than it does now.
+    pub(super) async fn until_held_for(&self, job: &str, longer: Duration) {
+        const UNTIL: &str = "SELECT extract(epoch FROM lease_until)::float8 FROM backfill_shards WHERE job_id = $1";
+        let mut psql = self.connection().await;
+        let mut until = async || -> f64 { sqlx::query_scalar(UNTIL).bind(job).fetch_one(&mut psql).await.unwrap() };
+        let begun = until().await;
+        let wait = async {
+            while until().await < begun + longer.as_secs_f64() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the lease is not held");
+    }
+
     pub(super) async fn state_of(&self, job: &str) -> State {
         sqlx::query_as(
             "SELECT s.epoch, s.processed_rows, j.processed_rows AS job_rows, c.last_cursor

@@ -3,6 +3,7 @@
 mod failures;
 mod ground;
 mod live;
+mod postings;
 mod processes;
 mod stages;
 mod throttle;
@@ -172,7 +173,7 @@ async fn a_worker_that_has_lost_its_lease_moves_nothing() {
 async fn a_slow_page_does_not_cost_the_lease() {
     let ground = Ground::new().await;
     let (slow, other) = (Scripted::rows(100), Scripted::rows(100));
-    let lease = Duration::from_millis(400);
+    let lease = Duration::from_secs(1);
     let first = ground.backfill(slow.clone());
     first.create("job", &JobOptions { lease, ..ground.options() }).await.unwrap();
     let second = ground.backfill(other.clone());
@@ -183,7 +184,7 @@ async fn a_slow_page_does_not_cost_the_lease() {
     };
     let watching = async {
         held.reached().await;
-        tokio::time::sleep(lease * 4).await;
+        ground.until_held_for("job", lease * 2).await;
         held.open();
     };
     let (one, two, ()) = tokio::join!(ground.work(&first, "job"), competing, watching);

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crossfade::backfill::{BackfillJobs, JobStatus};
+use crossfade::{
+    backend::SearchBackend,
+    backfill::{BackfillJobs, JobStatus},
+    search::SearchQuery,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -79,9 +83,11 @@ async fn killed_at_random_moments_it_copies_every_row_once() {
         number += 1;
         let job = format!("job {number}");
         ground.sql("TRUNCATE search_documents").await;
-        // Short, so that the next one need not wait long.
-        let options = ["--lease", "300ms", "--chunk-time", "20ms", "--shards", "3", "--workers", "2"];
-        let mut child = ground.start(&job, &file, &options);
+        // Short, so that the next one need not wait long. Every second one leaves the postings out, and builds them.
+        let options =
+            ["--lease", "300ms", "--chunk-time", "20ms", "--shards", "3", "--workers", "2", "--defer-indexes"];
+        let options = &options[..options.len() - number % 2];
+        let mut child = ground.start(&job, &file, options);
         loop {
             let life = Duration::from_millis(random.random_range(20..400));
             let ended = timeout(life, child.wait()).await;
@@ -103,7 +109,7 @@ async fn killed_at_random_moments_it_copies_every_row_once() {
                 // It may not have come as far as making the job.
                 child = match jobs.get(&job).await {
                     Ok(_) => ground.crossfade(&["backfill", "resume", &job, "--workers", "2"]).spawn().unwrap(),
-                    Err(_) => ground.start(&job, &file, &options),
+                    Err(_) => ground.start(&job, &file, options),
                 };
                 resumed += 1;
             }
@@ -112,6 +118,10 @@ async fn killed_at_random_moments_it_copies_every_row_once() {
         assert_eq!(done.status, JobStatus::Succeeded);
         assert_eq!((done.processed_rows, done.written_rows), (6_000, 6_000), "{killed} kills");
         assert_eq!(ground.standing().await, expected);
+        for (text, found) in [("row ", 6_000), ("5999 ", 1), ("17 ", 1)] {
+            let hits = ground.target.search(&SearchQuery::new(text)).await.unwrap();
+            assert_eq!(hits.total, found, "{text:?} after {job}, {killed} kills");
+        }
     }
     assert!(resumed >= kills / 2, "{resumed} of {killed}");
 }

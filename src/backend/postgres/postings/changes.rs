@@ -91,7 +91,7 @@ impl Changes {
     }
 
     /// The changes word by word, those of `most` words at a time.
-    pub(super) fn chunks(&self, most: usize) -> Vec<Vec<OfWord<'_>>> {
+    pub(super) fn chunks(&self, most: usize) -> impl Iterator<Item = Vec<OfWord<'_>>> {
         let of_word = |changes: &[Change]| -> OfWord<'_> {
             let entry = |change: &Change| {
                 let places = &self.bytes[change.places.0 as usize..change.places.1 as usize];
@@ -99,8 +99,11 @@ impl Changes {
             };
             (self.words[changes[0].word as usize].as_str(), changes.iter().map(entry).collect())
         };
-        let words: Vec<OfWord<'_>> = self.changes.chunk_by(|a, b| a.word == b.word).map(of_word).collect();
-        words.chunks(most).map(<[OfWord<'_>]>::to_vec).collect()
+        let mut words = self.changes.chunk_by(|a, b| a.word == b.word);
+        std::iter::from_fn(move || {
+            let some: Vec<OfWord<'_>> = words.by_ref().take(most).map(of_word).collect();
+            (!some.is_empty()).then_some(some)
+        })
     }
 }
 
@@ -130,7 +133,6 @@ mod tests {
         let changes = Changes::new(&noted).unwrap();
         let found: Vec<(String, Vec<(i64, bool)>)> = changes
             .chunks(10)
-            .into_iter()
             .flatten()
             .map(|(word, of_word)| {
                 (word.to_owned(), of_word.iter().map(|(at, places)| (*at, places.is_some())).collect())

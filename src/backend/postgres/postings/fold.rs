@@ -19,7 +19,7 @@ use crate::{
 
 const DOING: &str = "folding changes into the postings";
 /// Words whose blocks are changed by one statement.
-const MOST_WORDS: usize = 5_000;
+pub(super) const MOST_WORDS: usize = 1_000;
 
 /// What a fold has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(in crate::backend::postgres) async fn fold(
         return Ok(Folded::default());
     }
     let changes = Changes::new(&noted)?;
-    let mut fold = Fold { connection: &mut transaction, number, come: Vec::new(), gone: Vec::new() };
+    let mut fold = Fold::new(&mut transaction, number);
     for some in changes.chunks(MOST_WORDS) {
         fold.words(some).await?;
     }
@@ -94,7 +94,8 @@ pub(in crate::backend::postgres) async fn changed_indexes(
     sqlx::query_as(sql::CHANGED_INDEXES).fetch_all(connection).await.map_err(failed("looking for changes to fold"))
 }
 
-struct Fold<'a> {
+/// Changes of words on their way into the blocks, in a transaction.
+pub(super) struct Fold<'a> {
     connection: &'a mut PgConnection,
     number: i32,
     /// Words that had no block and have one now; and the other way round.
@@ -111,8 +112,14 @@ struct Rows {
     entries: Vec<Vec<u8>>,
 }
 
-impl Fold<'_> {
-    async fn words(&mut self, changes: Vec<OfWord<'_>>) -> Result<(), BackendError> {
+impl<'a> Fold<'a> {
+    /// A fold of the index with this number.
+    pub(super) fn new(connection: &'a mut PgConnection, number: i32) -> Self {
+        Self { connection, number, come: Vec::new(), gone: Vec::new() }
+    }
+
+    /// Makes changes to the blocks.
+    pub(super) async fn words(&mut self, changes: Vec<OfWord<'_>>) -> Result<(), BackendError> {
         let mut blocks = self.blocks(&changes).await?;
         let without: Vec<&str> =
             (0..).zip(&changes).filter(|(nth, _)| !blocks.contains_key(nth)).map(|(_, (word, _))| *word).collect();
@@ -188,7 +195,8 @@ impl Fold<'_> {
         Ok(there.into_iter().collect())
     }
 
-    async fn vocabulary(&mut self) -> Result<(), BackendError> {
+    /// Tells which words have come and gone. Once, at the end.
+    pub(super) async fn vocabulary(&mut self) -> Result<(), BackendError> {
         let fold: i64 = sqlx::query_scalar(sql::COUNT_FOLD)
             .bind(self.number)
             .fetch_one(&mut *self.connection)

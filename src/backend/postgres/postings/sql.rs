@@ -7,14 +7,16 @@ pub(super) const LOCK: &str = "
     FROM search_indexes WHERE uid = $1";
 
 /// The documents that changed first, up to `$2` of them and `$3` bytes of words, with what the blocks hold of them and what they are now, and all that has been noted of them. One
-/// statement, and so one snapshot: what is noted later is left for the next fold.
+/// statement, and so one snapshot: what is noted later is left for the next fold. None as long as the postings are not kept: what is
+/// noted while they are built is for the first fold after that.
 pub(super) const CHANGES: &str = "
     WITH picked AS (
         SELECT DISTINCT id FROM (
             SELECT c.id, c.seq, sum(COALESCE(octet_length(d.words), 0)) OVER (ORDER BY c.seq) - octet_length(d.words) AS before
             FROM (SELECT id, seq FROM search_changes WHERE index_uid = $1 ORDER BY seq LIMIT $2) c
             LEFT JOIN search_documents d ON d.index_uid = $1 AND d.id = c.id
-        ) s WHERE before IS NULL OR before < $3
+        ) s WHERE (before IS NULL OR before < $3) AND EXISTS (
+            SELECT FROM search_indexes WHERE uid = $1 AND postings = 'kept')
     ), noted AS (
         SELECT c.id, (array_agg(c.ordinal ORDER BY c.seq))[1] AS ordinal, (array_agg(c.words ORDER BY c.seq))[1] AS words,
             array_agg(c.seq) AS seqs

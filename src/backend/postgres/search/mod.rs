@@ -84,7 +84,10 @@ impl PostgresIndex {
         }
         let uid = query.index.as_deref().unwrap_or(self.uid());
         let mut snapshot = self.pool().begin_with(BEGIN_SNAPSHOT).await.map_err(failed("connecting for a search"))?;
-        let (state, derived) = self.states().of(&mut snapshot, uid, self.options().segmenter()).await?;
+        let (state, ready) = self.states().of(&mut snapshot, uid, self.options().segmenter()).await?;
+        if !ready.postings {
+            return Err(unsupported("searching while the postings are left out for a load, or built after it"));
+        }
         if let Some(filter) = &filter {
             state.settings.allow_filter(filter).map_err(not_allowed)?;
         }
@@ -95,7 +98,7 @@ impl PostgresIndex {
             || !sort.is_empty()
             || state.settings.distinct_attribute.is_some()
             || extras.is_some_and(|extras| extras.facets.is_some() || extras.distinct.is_some());
-        if !derived && by_values {
+        if !ready.derived && by_values {
             return Err(unsupported("filtering, sorting or counting while a change of the settings is carried out"));
         }
         let search = Search { uid, state, query, filter, sort, scope };

@@ -32,17 +32,25 @@ pub(super) struct State {
     pub(super) vocabulary: Vocabulary,
 }
 
-type Row = (i32, i64, i64, bool, Option<Json<IndexSettings>>);
+type Row = (i32, i64, i64, bool, bool, Option<Json<IndexSettings>>);
+
+/// Whether what searches go by is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready {
+    /// Every row has been derived under the settings.
+    pub(super) derived: bool,
+    /// The postings follow the documents: they are not left out for a load, or still being built after it.
+    pub(super) postings: bool,
+}
 
 impl States {
-    /// The index as it is now, and whether every row has been derived under its settings. What is in memory is brought up by
-    /// what has changed since.
+    /// The index as it is now, and whether what searches go by is there. What is in memory is brought up by what has changed since.
     pub(super) async fn of(
         &self,
         connection: &mut PgConnection,
         uid: &str,
         segmenter: &Arc<dyn Segmenter>,
-    ) -> Result<(Arc<State>, bool), BackendError> {
+    ) -> Result<(Arc<State>, Ready), BackendError> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned();
         let row: Option<Row> = sqlx::query_as(sql::STATE)
             .bind(uid)
@@ -51,12 +59,13 @@ impl States {
             .fetch_optional(&mut *connection)
             .await
             .map_err(failed("reading the settings"))?;
-        let (number, revision, fold, derived, settings) = row.ok_or_else(|| index_not_found(uid))?;
+        let (number, revision, fold, derived, postings, settings) = row.ok_or_else(|| index_not_found(uid))?;
+        let ready = Ready { derived, postings };
         if let Some(known) = &known
             && settings.is_none()
             && known.fold >= fold
         {
-            return Ok((Arc::clone(known), derived));
+            return Ok((Arc::clone(known), ready));
         }
         let mut state = match (settings, known) {
             (None, Some(known)) => (*known).clone(),
@@ -76,7 +85,7 @@ impl States {
         }
         let state = Arc::new(state);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.into(), Arc::clone(&state));
-        Ok((state, derived))
+        Ok((state, ready))
     }
 }
 

@@ -141,7 +141,8 @@ struct Making {
     /// How long every process must have written both sides: as long as a request may take that began before.
     #[arg(long, default_value = "10s", value_name = "SPAN", value_parser = crate::span::any)]
     settle: Duration,
-    /// Drop the indexes that only searches need, and build them after the load: several times faster, while nothing reads from PostgreSQL.
+    /// Leave out of the load what only searches need, indexes and postings, and build it afterwards: several times faster, while nothing
+    /// reads from PostgreSQL.
     #[arg(long)]
     defer_indexes: bool,
     /// Start though no process of the service reports: it must have written both sides for as long as its longest request takes.
@@ -215,10 +216,7 @@ pub(crate) async fn run(database: &Database, backfill: Backfill) -> Result<(), F
         }
         Command::Cancel { job } => {
             jobs.cancel(&job).await?;
-            let deferred = jobs.get(&job).await?.deferred_indexes;
-            if !deferred.is_empty() {
-                work::build_indexes(database, &store, &job).await?;
-            }
+            work::build_indexes(database, &store, &job).await?;
             Ok(output::text("cancelled; what it has copied stays")?)
         }
         Command::Throttle { job, limits, format } => {

@@ -104,6 +104,9 @@ impl Note for Progress {
         } else if job.stage == Stage::Copying {
             let of = job.total_rows.map(i64::unsigned_abs);
             self.tell("copying", job.processed_rows.unsigned_abs(), of, show::copying(job));
+        } else if let (Stage::Indexing, Some(share)) = (job.stage, job.postings_built) {
+            let percent = (share * 100.0) as u64;
+            self.tell("indexing", percent, Some(100), format!("{percent} % of the postings"));
         }
     }
 

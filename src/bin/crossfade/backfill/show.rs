@@ -79,6 +79,12 @@ pub(super) fn status(job: &Job, causes: &[FailureCause]) -> String {
     if let Some(watermark) = job.high_watermark_seq {
         lines.push(format!("watermark  {watermark}: the outbox brings what comes after"));
     }
+    if let Some(share) = job.postings_built {
+        lines.push(format!(
+            "postings   {:.0} % built: they are left out of the load, and searches are refused until all are there",
+            share * 100.0
+        ));
+    }
     if !job.deferred_indexes.is_empty() {
         lines.push(format!(
             "indexes    {} are built after the load: writing rows is several times faster without them, and nothing reads from PostgreSQL",

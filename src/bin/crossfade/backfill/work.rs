@@ -119,7 +119,7 @@ impl Work {
     }
 }
 
-/// Builds the indexes that a job has dropped and will not build itself.
+/// Builds what a job has left out of the load and will not build itself.
 pub(super) async fn build_indexes(database: &Database, store: &Store, job: &str) -> Result<(), Failure> {
     let jobs = BackfillJobs::new(store);
     let target = target(database, &jobs.get(job).await?.target)?;
