@@ -98,3 +98,8 @@ pub mod migration;
 
 #[cfg(feature = "test-util")]
 pub mod testing;
+
+#[doc(hidden)]
+pub(crate) fn knob(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}

@@ -115,13 +115,12 @@ impl DualWriteWorker {
         sleep(self.shared.policy.poll).await;
     }
 
-    /// The same for what is only fed to Meilisearch: the longer, the longer the last portion took, so that the worker leaves
-    /// most of the processor to requests. Not where responses wait for it.
-    async fn linger_after(&self, began: Instant) {
-        let feeds = self.shared.policy.ack == Ack::Authority;
+    /// The same for what Meilisearch is only fed with: the longer, the longer the last portion took, so that requests have
+    /// most of the processor. Not where responses wait for it.
+    async fn linger_after(&self, began: Instant, feeds: bool) {
         let poll = self.shared.policy.poll;
-        let pause = if feeds { (began.elapsed() * 2).clamp(poll, poll * LONGEST_LINGER) } else { poll };
-        sleep(pause).await;
+        let long = feeds && self.shared.policy.ack == Ack::Authority;
+        sleep(if long { (began.elapsed() * 4).clamp(poll, poll * crate::knob("LINGER", LONGEST_LINGER as usize) as u32) } else { poll }).await;
     }
 
     /// Sleeps until there may be work for a duty.
