@@ -100,6 +100,6 @@ pub mod migration;
 pub mod testing;
 
 #[doc(hidden)]
-pub(crate) fn knob(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+pub(crate) fn broken(what: &str) -> bool {
+    std::env::var("BREAK").is_ok_and(|v| v == what)
 }

@@ -44,7 +44,7 @@ type Told = Option<Result<Vec<Applied>, BackendError>>;
 
 impl Default for Together {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(crate::knob("TURNS", TURNS))) }
+        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(TURNS)) }
     }
 }
 
@@ -88,7 +88,6 @@ pub(super) async fn write(
             biased;
             told = &mut hears => break told,
             Ok(turn) = shared.together.turns.clone().acquire_owned() => {
-                for _ in 0..crate::knob("YIELDS", 0) { tokio::task::yield_now().await; }
                 let batch = shared.together.take(index, shared.policy.batch);
                 if batch.is_empty() {
                     // Somebody else is writing them already.

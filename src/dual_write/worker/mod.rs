@@ -120,7 +120,7 @@ impl DualWriteWorker {
     async fn linger_after(&self, began: Instant, feeds: bool) {
         let poll = self.shared.policy.poll;
         let long = feeds && self.shared.policy.ack == Ack::Authority;
-        sleep(if long { (began.elapsed() * 4).clamp(poll, poll * crate::knob("LINGER", LONGEST_LINGER as usize) as u32) } else { poll }).await;
+        sleep(if long { (began.elapsed() * 4).clamp(poll, poll * LONGEST_LINGER) } else { poll }).await;
     }
 
     /// Sleeps until there may be work for a duty.

@@ -23,7 +23,7 @@ use super::{
 pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, history: Arc<History>, manner: Manner) {
     for _ in 0..manner.writes {
         sleep(world.up_to(manner.think)).await;
-        let (what, ids) = draw(&world, manner.documents);
+        let (what, ids) = draw(&world, manner);
         let number = history.number();
         let version = world.profile.explicit.then(|| {
             // Some come out of order.
@@ -64,13 +64,13 @@ pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, histo
     }
 }
 
-fn draw(world: &World, documents: usize) -> (What, BTreeSet<DocumentId>) {
+fn draw(world: &World, manner: Manner) -> (What, BTreeSet<DocumentId>) {
     let profile = &world.profile;
-    let any = || DocumentId::from(format!("d{}", world.below(documents)));
+    let any = || DocumentId::from(format!("d{}", world.below(manner.documents)));
     let what = match world.below(20) {
         0..4 => What::Delete,
-        4..10 if profile.merges => What::Merge,
-        10 if profile.sweeps => What::Clear,
+        4..10 if profile.merges && !manner.whole => What::Merge,
+        10 if profile.sweeps && !manner.whole => What::Clear,
         _ => What::Put,
     };
     let mut ids = BTreeSet::from([any()]);

@@ -43,12 +43,14 @@ pub(super) struct Manner {
     /// How long it thinks between two writes, at most.
     pub(super) think: Duration,
     pub(super) documents: usize,
+    /// Only whole documents: partial updates wait for others, and come last.
+    pub(super) whole: bool,
 }
 
 impl Manner {
-    /// What came in a wrong order is seen only if nothing comes after it.
+    /// All at the same time: what came in a wrong order is seen only if nothing comes after it.
     pub(super) fn rushing(documents: usize) -> Self {
-        Self { writes: 3, think: Duration::from_millis(3), documents }
+        Self { writes: 1, think: Duration::from_millis(2), documents, whole: true }
     }
 }
 
@@ -91,7 +93,7 @@ impl Profile {
             ack_both,
             documents,
             clients,
-            manner: Manner { writes, think: Duration::from_millis(think), documents },
+            manner: Manner { writes, think: Duration::from_millis(think), documents, whole: false },
             rush: [0, 0, 1, 3][dice.random_range(0..4)],
         }
     }

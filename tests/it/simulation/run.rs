@@ -60,7 +60,8 @@ async fn one(seed: u64, told: bool) -> Result<Summary, String> {
     let healed = CancellationToken::new();
     let lives: Vec<_> = replicas.iter().map(|replica| tokio::spawn(replica.clone().live(healed.clone()))).collect();
     let troubles = [tokio::spawn(weather(world.clone())), tokio::spawn(operator(world.clone(), replicas.clone()))];
-    let clients = (0..world.profile.clients).map(|_| client(world.clone(), replicas.clone(), history.clone(), world.profile.manner));
+    let clients = (0..world.profile.clients)
+        .map(|_| client(world.clone(), replicas.clone(), history.clone(), world.profile.manner));
     join_all(clients).await;
     troubles.iter().for_each(tokio::task::JoinHandle::abort);
 
@@ -81,7 +82,14 @@ async fn one(seed: u64, told: bool) -> Result<Summary, String> {
     }
     if world.profile.rush > 0 {
         world.tell(|| "everybody writes".to_owned());
-        let rushing = || client(world.clone(), replicas.clone(), history.clone(), Manner::rushing(world.profile.rush.min(world.profile.documents)));
+        let rushing = || {
+            client(
+                world.clone(),
+                replicas.clone(),
+                history.clone(),
+                Manner::rushing(world.profile.rush.min(world.profile.documents)),
+            )
+        };
         join_all((0..RUSHING).map(|_| rushing())).await;
     }
     // What hangs is given up by then.
