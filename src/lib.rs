@@ -98,8 +98,3 @@ pub mod migration;
 
 #[cfg(feature = "test-util")]
 pub mod testing;
-
-#[doc(hidden)]
-pub(crate) fn broken(what: &str) -> bool {
-    std::env::var("BREAK").is_ok_and(|v| v == what)
-}

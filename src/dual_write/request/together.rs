@@ -1,20 +1,25 @@
 //! Documents that several requests write to PostgreSQL at the same time go there as one batch, as they do into the journal: a
 //! transaction of eight documents costs little more than one of one.
 //!
-//! Whoever gets a turn writes for all who wait, and nobody waits for others to come. Where a batch fails, each writes by itself, so
-//! that one document harms none of its neighbours; writing the same version once more changes nothing.
+//! Whoever gets the turn writes for all who wait, and nobody waits for others to come. Where a batch fails, each writes
+//! by itself, and so does who has waited long for the turn: one document harms none of its neighbours. Writing the same version
+//! once more changes nothing.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_util::FutureExt;
 use tokio::{
     select,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::timeout,
+    task::yield_now,
+    time::{Duration, sleep, timeout},
 };
 
 use super::{super::shared::Shared, carried::Carried};
@@ -25,16 +30,22 @@ use crate::{
 };
 
 /// Batches that are written at a time.
-const TURNS: usize = 2;
+const TURNS: usize = 1;
+/// How often those that can run let others in before they take what waits: the journal answers several at the same moment.
+const LETS_IN: usize = 2;
+/// How long a write waits for others. Somebody may hold the row of one of them.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Requests that wait for a turn.
 pub(in super::super) struct Together {
     /// By index.
     waiting: Mutex<BTreeMap<Arc<str>, VecDeque<Waiting>>>,
     turns: Arc<Semaphore>,
+    numbers: AtomicU64,
 }
 
 struct Waiting {
+    number: u64,
     writes: Vec<TargetWrite>,
     told: oneshot::Sender<Told>,
 }
@@ -44,16 +55,25 @@ type Told = Option<Result<Vec<Applied>, BackendError>>;
 
 impl Default for Together {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(TURNS)) }
+        Self { waiting: Mutex::default(), turns: Arc::new(Semaphore::new(TURNS)), numbers: AtomicU64::new(0) }
     }
 }
 
 impl Together {
-    fn enter(&self, index: &Arc<str>, writes: Vec<TargetWrite>) -> oneshot::Receiver<Told> {
+    fn enter(&self, index: &Arc<str>, writes: Vec<TargetWrite>) -> (u64, oneshot::Receiver<Told>) {
         let (told, hears) = oneshot::channel();
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.entry(index.clone()).or_default().push_back(Waiting { writes, told });
-        hears
+        waiting.entry(index.clone()).or_default().push_back(Waiting { number, writes, told });
+        (number, hears)
+    }
+
+    /// Takes one back; not if it is being written.
+    fn withdraw(&self, index: &Arc<str>, number: u64) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = waiting.get_mut(index) else { return false };
+        let place = queue.iter().position(|waiting| waiting.number == number);
+        place.and_then(|place| queue.remove(place)).is_some()
     }
 
     /// Takes those who came first, up to so many documents, but at least one of them. Those who have gone are left out: somebody
@@ -82,12 +102,15 @@ pub(super) async fn write(
     index: &Arc<str>,
     writes: Vec<TargetWrite>,
 ) -> Result<Vec<Applied>, BackendError> {
-    let mut hears = shared.together.enter(index, writes.clone());
+    let (number, mut hears) = shared.together.enter(index, writes.clone());
     let told = loop {
         select! {
             biased;
             told = &mut hears => break told,
             Ok(turn) = shared.together.turns.clone().acquire_owned() => {
+                for _ in 0..LETS_IN {
+                    yield_now().await;
+                }
                 let batch = shared.together.take(index, shared.policy.batch);
                 if batch.is_empty() {
                     // Somebody else is writing them already.
@@ -95,6 +118,12 @@ pub(super) async fn write(
                     break hears.await;
                 }
                 Carried::new(shared.clone(), lead(shared.clone(), index.clone(), batch, turn)).await;
+            }
+            () = sleep(PATIENCE) => {
+                if shared.together.withdraw(index, number) {
+                    break Ok(None);
+                }
+                break hears.await;
             }
         }
     };
@@ -118,7 +147,7 @@ async fn lead(shared: Arc<Shared>, index: Arc<str>, batch: Vec<Waiting>, turn: O
     match written {
         Ok(applied) => {
             let mut applied = applied.into_iter();
-            for Waiting { writes, told } in batch {
+            for Waiting { writes, told, .. } in batch {
                 // Whoever waited may have gone.
                 let _ = told.send(Some(Ok(applied.by_ref().take(writes.len()).collect())));
             }
