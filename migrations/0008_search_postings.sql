@@ -65,7 +65,10 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION search_documents_changed() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- The plan of the statement is made when a connection first needs it, for as many rows as there are then, which is none when a
+-- write of new documents comes first, and is kept. In a nested loop a thousand rows would then cost a million comparisons.
+CREATE FUNCTION search_documents_changed() RETURNS TRIGGER LANGUAGE plpgsql SET search_path FROM CURRENT
+    SET enable_nestloop = off AS $$
 BEGIN
     INSERT INTO search_changes (index_uid, id, ordinal, words)
     SELECT o.index_uid, o.id, CASE WHEN NOT o.deleted THEN o.ordinal END, CASE WHEN NOT o.deleted THEN o.words END

@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{DualWriteLayer, DualWritePolicy, lanes::Lanes, pace::Pace, suspects::Suspects};
+use super::{DualWriteLayer, DualWritePolicy, lanes::Lanes, pace::Pace, request::Together, suspects::Suspects};
 use crate::{
     backend::{
         Settlement,
@@ -42,6 +42,7 @@ pub(super) struct Shared {
     pub(super) target: Arc<dyn TargetWriter>,
     pub(super) policy: DualWritePolicy,
     pub(super) lanes: Lanes,
+    pub(super) together: Together,
     pub(super) suspects: Suspects,
     pub(super) pace: Pace,
     /// Who this process is to PostgreSQL: what it writes for requests, in the order of the lanes, and what it repairs.
@@ -80,6 +81,7 @@ impl DualWrites {
             journal,
             target,
             lanes: Lanes::default(),
+            together: Together::default(),
             suspects: Suspects::default(),
             pace: Pace::default(),
             writer: Writer(rand::random()),

@@ -39,4 +39,5 @@ mod simulation;
 mod store;
 mod support;
 mod test_postgres;
+mod together;
 mod writes;

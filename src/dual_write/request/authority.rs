@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{super::shared::Shared, Request};
+use super::{super::shared::Shared, Request, together};
 use crate::{
     backend::write::{Applied, TargetWrite, WrittenBy},
     document::{Document, DocumentId, Version},
@@ -36,13 +36,13 @@ pub(super) struct EndOf {
 
 /// Intents on their way to PostgreSQL.
 struct Writing<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     intents: &'a [Intent],
     ends: Vec<EndOf>,
 }
 
 /// Writes intents of one index to PostgreSQL.
-pub(super) async fn write(shared: &Shared, intents: &[Intent]) -> Written {
+pub(super) async fn write(shared: &Arc<Shared>, intents: &[Intent]) -> Written {
     // What is not asked for is not written.
     let ends = vec![EndOf { outcome: Outcome::Refused, document: None }; intents.len()];
     let mut writing = Writing { shared, intents, ends };
@@ -90,7 +90,7 @@ impl Writing<'_> {
                 TargetWrite { id: intent.id.clone(), version: *version, document, age: Some(std::time::Duration::ZERO) }
             })
             .collect();
-        let applied = self.ask(places, self.shared.target.write(index, self.by(), &batch)).await?;
+        let applied = self.ask(places, together::write(self.shared, index, batch)).await?;
         let mut again = Vec::new();
         for ((place, _), applied) in places.iter().zip(applied) {
             match applied {

@@ -13,6 +13,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     super::{Ack, shared::Shared},
     authority::Written,
+    carried::Carried,
 };
 use crate::{
     journal::{Intent, JournalError, JournalErrorKind, Mark, Outcome, Seq},
@@ -45,8 +46,8 @@ impl Ledger {
         Appending { shared, intents, append: Some(Box::pin(append)) }
     }
 
-    pub(super) fn intents(&self) -> &[Intent] {
-        &self.intents
+    pub(super) fn intents(&self) -> Arc<[Intent]> {
+        self.intents.clone()
     }
 
     /// Told when the other side stands; none unless somebody waits for that.
@@ -90,7 +91,7 @@ impl Ledger {
     }
 
     /// Goes on though the caller goes away: from now on it is known how the write ended.
-    fn marking(&mut self, marks: Vec<Mark>) -> Marking {
+    fn marking(&mut self, marks: Vec<Mark>) -> Carried {
         self.resolved = true;
         let unknown = marks.iter().filter(|mark| mark.outcome == Outcome::Unknown).count();
         if unknown > 0
@@ -98,10 +99,8 @@ impl Ledger {
         {
             telemetry::dual_write_unknown(intent.authority, unknown as u64);
         }
-        Marking {
-            shared: self.shared.clone(),
-            marking: Some(Box::pin(mark(self.shared.clone(), self.intents.clone(), self.seqs.clone(), marks))),
-        }
+        let marking = mark(self.shared.clone(), self.intents.clone(), self.seqs.clone(), marks);
+        Carried::new(self.shared.clone(), marking)
     }
 }
 
@@ -186,30 +185,5 @@ impl Drop for Appending {
             let marks: Vec<Mark> = seqs.into_iter().map(|seq| Mark { seq, outcome, document: None }).collect();
             resolve(&shared, &marks).await;
         }));
-    }
-}
-
-/// Marks under way. Given up, they are brought to their end by the worker.
-struct Marking {
-    shared: Arc<Shared>,
-    marking: Option<BoxFuture<'static, ()>>,
-}
-
-impl Future for Marking {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(marking) = &mut self.marking else { return Poll::Ready(()) };
-        std::task::ready!(marking.as_mut().poll(cx));
-        self.marking = None;
-        Poll::Ready(())
-    }
-}
-
-impl Drop for Marking {
-    fn drop(&mut self) {
-        if let Some(marking) = self.marking.take() {
-            self.shared.leave(marking);
-        }
     }
 }

@@ -1,7 +1,9 @@
 //! What a write does while its caller waits.
 
 mod authority;
+mod carried;
 mod ledger;
+mod together;
 mod unread;
 
 use std::{mem, sync::Arc};
@@ -10,6 +12,7 @@ use tokio::time::{timeout, timeout_at};
 use tower::{Service, ServiceExt};
 
 use self::ledger::Ledger;
+pub(super) use self::together::Together;
 use super::{Ack, WithoutJournal, lanes::Held, shared::Shared};
 use crate::{
     codec::{CodecError, RefuseWrite, WriteCodec, WriteError},
@@ -117,12 +120,12 @@ impl<C> Request<C> {
         }
         let (mut ledger, intents) = match self.record(&write, Side::Pg).await {
             Recorded::Yes(ledger) => {
-                let intents = ledger.intents().to_vec();
+                let intents = ledger.intents();
                 (Some(ledger), intents)
             }
             refused => match self.without_journal(refused, &write) {
                 Some(error) => return self.refuse("unrecorded", error),
-                None => (None, self.intents(&write, Side::Pg)),
+                None => (None, self.intents(&write, Side::Pg).into()),
             },
         };
         let written = authority::write(&self.shared, &intents).await;

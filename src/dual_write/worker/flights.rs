@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     DualWriteWorker,
@@ -64,15 +64,19 @@ impl DualWriteWorker {
         let batch = self.shared.policy.batch.max(1);
         let mut flights = Flights::default();
         let mut pause = self.shared.policy.poll;
+        // Whether what was found last is sent from here.
+        let mut feeds = false;
         loop {
             if !self.meili.admits() {
                 sleep(self.shared.policy.first_pause).await;
                 continue;
             }
             let room = (batch * MOST_BATCHES).saturating_sub(flights.entries).min(batch);
+            let began = Instant::now();
             let claim = if room > 0 { self.claim(Duty::Meili, room).await } else { Claim::default() };
             let found = !claim.entries.is_empty();
             let few = claim.entries.len() < room;
+            feeds = claim.entries.iter().any(|entry| entry.intent.authority == Side::Pg) || (feeds && !found);
             if found {
                 self.take_off(claim.entries, &mut flights).await;
                 // All of it may have been put off, with nothing asked: then the next ones may probe.
@@ -84,18 +88,18 @@ impl DualWriteWorker {
                     self.meili.released();
                     self.rest(Duty::Meili, claim.next).await;
                 } else if few {
-                    self.linger().await;
+                    self.linger_after(began, feeds).await;
                 }
                 continue;
             }
             if self.look(&mut flights).await {
                 pause = self.shared.policy.poll;
                 if few {
-                    self.linger().await;
+                    self.linger_after(began, feeds).await;
                 }
             } else {
                 // New work shortens the pause: it is not made to wait for tasks that take their time.
-                self.linger().await;
+                self.linger_after(began, feeds).await;
                 let longer = pause.saturating_sub(self.shared.policy.poll);
                 let _ = timeout(longer, self.shared.work[Duty::Meili as usize].notified()).await;
                 pause = (pause * 2).min(self.shared.policy.poll * SLOWEST_POLL);

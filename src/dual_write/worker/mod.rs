@@ -16,11 +16,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     select,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use self::{doubts::Doubts, health::Health};
-use super::shared::Shared;
+use super::{Ack, shared::Shared};
 use crate::{
     backend::write::SourceWriter,
     error::Side,
@@ -45,6 +45,9 @@ pub struct WritesDrained {
     /// Entries that go on after the next start; `None` if the journal did not say.
     pub pending: Option<u64>,
 }
+
+/// By how much the pause between small portions grows where nobody waits for them.
+const LONGEST_LINGER: u32 = 10;
 
 /// How long the worker sleeps at most when it has nothing to do: a bell may not have rung for what another replica left.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -110,6 +113,14 @@ impl DualWriteWorker {
     /// the journal has requests to serve.
     async fn linger(&self) {
         sleep(self.shared.policy.poll).await;
+    }
+
+    /// The same for what Meilisearch is only fed with: the longer, the longer the last portion took, so that requests have
+    /// most of the processor. Not where responses wait for it.
+    async fn linger_after(&self, began: Instant, feeds: bool) {
+        let poll = self.shared.policy.poll;
+        let long = feeds && self.shared.policy.ack == Ack::Authority;
+        sleep(if long { (began.elapsed() * 4).clamp(poll, poll * LONGEST_LINGER) } else { poll }).await;
     }
 
     /// Sleeps until there may be work for a duty.

@@ -10,7 +10,7 @@ mod send;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use self::decide::{Decision, decide, only_to_be_checked};
 use super::{DualWriteWorker, batch::by_index};
@@ -59,6 +59,7 @@ impl DualWriteWorker {
                 sleep(self.shared.policy.first_pause).await;
                 continue;
             }
+            let began = Instant::now();
             let claim = self.claim(Duty::Reconcile, self.shared.policy.batch.max(1)).await;
             if claim.entries.is_empty() {
                 self.pg.released();
@@ -66,6 +67,7 @@ impl DualWriteWorker {
                 continue;
             }
             let few = claim.entries.len() < self.shared.policy.batch;
+            let feeds = claim.entries.iter().any(|entry| entry.intent.authority == Side::Pg);
             if self.shared.plan.load().flags.write_mode == WriteMode::MeiliOnly {
                 self.pg.released();
                 self.settle(Duty::Reconcile, claim.entries.into_iter().map(braked).collect()).await;
@@ -78,7 +80,7 @@ impl DualWriteWorker {
                 self.reconcile_index(&index, cases).await;
             }
             if few {
-                self.linger().await;
+                self.linger_after(began, feeds).await;
             }
         }
     }

@@ -87,13 +87,14 @@ impl DualWriteWorker {
 
     /// Writes documents, in halves where some are refused, so that none holds up its neighbours. Whether it took too long.
     async fn write_target(&self, index: &Arc<str>, batch: Vec<Newest>, pen: &Mutex<()>) -> bool {
-        let (mut parts, mut ends, mut slow) = (vec![batch], Vec::new(), false);
+        let (mut batch, mut ends, mut slow) = (batch, Vec::new(), false);
+        let writes = batch.iter_mut().map(|newest| target_write(&mut newest.entry)).collect::<Vec<_>>();
+        let mut parts = vec![(batch, writes)];
         let by = WrittenBy { writer: self.shared.writer, authority: Side::Meili };
-        while let Some(mut part) = parts.pop() {
+        while let Some((mut part, mut writes)) = parts.pop() {
             if part.is_empty() {
                 continue;
             }
-            let writes: Vec<TargetWrite> = part.iter().map(|newest| target_write(&newest.entry)).collect();
             // One after the other, in the order of the claims: new documents are numbered in the order they are written.
             let writing = pen.lock().await;
             let written = self.call(Side::Pg, "writing documents", self.shared.target.write(index, by, &writes)).await;
@@ -105,15 +106,16 @@ impl DualWriteWorker {
                 }
                 Err(error) if part.len() > 1 && blames_a_document(error.kind()) => {
                     telemetry::dual_write_failed(Side::Pg, error.kind().as_str());
-                    let other = part.split_off(part.len() / 2);
-                    parts.extend([other, part]);
+                    let half = part.len() / 2;
+                    let other = (part.split_off(half), writes.split_off(half));
+                    parts.extend([other, (part, writes)]);
                 }
                 Err(error) => {
                     slow |= error.kind() == BackendErrorKind::Timeout;
                     let after = self.refused(&error, part, &mut ends);
                     // What is left of a batch meets the same failure: not worth asking.
                     if after {
-                        for part in parts.drain(..) {
+                        for (part, _) in parts.drain(..) {
                             self.refused(&error, part, &mut ends);
                         }
                     }
@@ -186,9 +188,10 @@ impl DualWriteWorker {
     }
 }
 
-fn target_write(entry: &Entry) -> TargetWrite {
-    let document = match &entry.intent.deed {
-        Deed::Change(Action::Put(document)) => Some(Arc::new(document.clone())),
+/// Takes the document out of its entry, which is only ended from here on.
+fn target_write(entry: &mut Entry) -> TargetWrite {
+    let document = match &mut entry.intent.deed {
+        Deed::Change(Action::Put(document)) => Some(Arc::new(std::mem::take(document))),
         _ => None,
     };
     TargetWrite { id: entry.intent.id.clone(), version: entry.intent.version, document, age: entry.age }

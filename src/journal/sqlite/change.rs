@@ -8,7 +8,7 @@ use super::{
     error::Sql,
     op::{Change, Held, RawMark},
     row::{REDO, SWEEP, list, millis},
-    sql::{self, Appended},
+    sql::{self, Alike, Appended},
     writer::{Draft, Standing, Writer},
 };
 
@@ -185,14 +185,19 @@ impl Writer {
                 live.entry(seq.0).or_insert(end);
             }
         }
-        let supersede = live.iter().filter(|(_, end)| matches!(end, End::Done { supersedes: true }));
-        let supersede = list(supersede.map(|(seq, _)| *seq));
+        let ended: Vec<i64> =
+            live.iter().filter(|(_, end)| !matches!(end, End::Retry { .. })).map(|(seq, _)| *seq).collect();
+        let mut stands = self.stands(&ended).await?;
+        let followers = stands.iter().filter(|alike| alike.followers).flat_map(|alike| &alike.seqs);
+        let supersede = followers.filter(|seq| matches!(live.get(seq), Some(End::Done { supersedes: true })));
+        let supersede = list(supersede.copied());
         let mut superseded =
             if supersede == "[]" { Vec::new() } else { sql::superseded(&mut self.conn, supersede, duty).await? };
         superseded.retain(|seq| match live.get(seq) {
             Some(end) => matches!(end, End::Retry { .. }),
             None => over.contains(seq) || !self.book.queue(duty).is_claimed(*seq),
         });
+        stands.extend(self.stands(&superseded).await?);
         for (seq, end) in &live {
             draft.effects.push(match end {
                 End::Retry { after, why, counts } => {
@@ -202,12 +207,6 @@ impl Writer {
             });
         }
         draft.effects.extend(superseded.iter().map(|seq| Effect::Superseded(duty, *seq)));
-
-        let ended = live.iter().filter(|(_, end)| !matches!(end, End::Retry { .. })).map(|(seq, _)| *seq);
-        let changed = list(ended.chain(superseded));
-        if changed == "[]" {
-            return Ok(());
-        }
         for (seq, end) in &live {
             if let End::Dead { why, .. } = end {
                 sql::bury(&mut self.conn, *seq, duty, why, draft.times.at).await?;
@@ -216,26 +215,30 @@ impl Writer {
         }
         let mut gone = Vec::new();
         let mut groups: BTreeMap<(u8, i64), Vec<i64>> = BTreeMap::new();
-        for (seq, flags, before) in sql::duties(&mut self.conn, changed).await? {
-            let (then, redo) = match live.get(&seq) {
-                Some(End::Then { duties, redo }) => (*duties, if *redo { REDO } else { 0 }),
-                Some(End::Dead { then, .. }) => (*then, 0),
-                _ => (Duties::NONE, 0),
-            };
-            let after = before.without(duty).and(then);
-            draft.standing.count(before, -1);
-            draft.standing.count(after, 1);
-            if after.is_empty() {
-                gone.push(seq);
-                if flags & SWEEP != 0 {
-                    draft.effects.push(Effect::Swept);
+        for Alike { flags, duties: before, seqs, .. } in stands {
+            for seq in seqs {
+                let (then, redo) = match live.get(&seq) {
+                    Some(End::Then { duties, redo }) => (*duties, if *redo { REDO } else { 0 }),
+                    Some(End::Dead { then, .. }) => (*then, 0),
+                    _ => (Duties::NONE, 0),
+                };
+                let after = before.without(duty).and(then);
+                draft.standing.count(before, -1);
+                draft.standing.count(after, 1);
+                if after.is_empty() {
+                    gone.push(seq);
+                    if flags & SWEEP != 0 {
+                        draft.effects.push(Effect::Swept);
+                    }
+                } else {
+                    groups.entry((after.bits(), redo)).or_default().push(seq);
+                    let kept = Duties::from_bits(before.without(duty).bits() & !Duties::RECONCILE.bits());
+                    draft.gained(seq, flags, after, Duties::from_bits(after.bits() & !kept.bits()), None);
                 }
-            } else {
-                groups.entry((after.bits(), redo)).or_default().push(seq);
-                let kept = Duties::from_bits(before.without(duty).bits() & !Duties::RECONCILE.bits());
-                draft.gained(seq, flags, after, Duties::from_bits(after.bits() & !kept.bits()), None);
             }
         }
+        gone.sort_unstable();
+        groups.values_mut().for_each(|seqs| seqs.sort_unstable());
         draft.standing.pending -= i64::try_from(gone.len()).unwrap_or(0);
         if !gone.is_empty() {
             sql::delete(&mut self.conn, &gone).await?;
@@ -244,6 +247,12 @@ impl Writer {
             sql::set_duties(&mut self.conn, &seqs, Duties::from_bits(bits), redo).await?;
         }
         Ok(())
+    }
+}
+
+impl Writer {
+    async fn stands(&mut self, seqs: &[i64]) -> Sql<Vec<Alike>> {
+        if seqs.is_empty() { Ok(Vec::new()) } else { sql::alike(&mut self.conn, seqs).await }
     }
 }
 

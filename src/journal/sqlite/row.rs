@@ -115,7 +115,10 @@ impl NewRow {
             (duties(intent, Outcome::Accepted(None)) << IF_ACCEPTED) | (duties(intent, Outcome::Unknown) << IF_UNKNOWN)
         };
         let as_put = if change {
-            both(&Intent { deed: Deed::Change(Action::Put(Document::new())), ..intent.clone() })
+            let Intent { index, id, version, explicit, deed: _, authority } = intent;
+            let deed = Deed::Change(Action::Put(Document::new()));
+            let (index, id) = (index.clone(), id.clone());
+            both(&Intent { index, id, version: *version, explicit: *explicit, deed, authority: *authority })
         } else {
             both(intent)
         };

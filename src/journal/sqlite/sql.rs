@@ -241,25 +241,78 @@ pub(super) async fn set_deed(conn: &mut SqliteConnection, seq: i64, deed: &str, 
 }
 
 pub(super) async fn delete(conn: &mut SqliteConnection, seqs: &[i64]) -> Sql<()> {
-    let seqs = list(seqs.iter().copied());
-    const DELETE: &str = "DELETE FROM entries WHERE seq IN (SELECT value FROM json_each(?));
-        DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?))";
-    sqlx::query(DELETE).bind(seqs.clone()).bind(seqs).execute(conn).await.map(|_| ())
+    const DELETE: &str = "DELETE FROM entries WHERE seq IN (SELECT value FROM json_each(?1));
+        DELETE FROM bodies WHERE seq IN (SELECT value FROM json_each(?1))";
+    const DELETE_RUN: &str =
+        "DELETE FROM entries WHERE seq BETWEEN ?1 AND ?2; DELETE FROM bodies WHERE seq BETWEEN ?1 AND ?2";
+    let query = match run_of(seqs) {
+        Some((first, last)) => sqlx::query(DELETE_RUN).bind(first).bind(last),
+        None => sqlx::query(DELETE).bind(list(seqs.iter().copied())),
+    };
+    query.execute(conn).await.map(|_| ())
 }
 
-/// Places, flags and duties of entries.
-pub(super) async fn duties(conn: &mut SqliteConnection, seqs: String) -> Sql<Vec<Resolved>> {
-    const DUTIES: &str = "SELECT seq, flags, duties FROM entries WHERE seq IN (SELECT value FROM json_each(?1))";
-    let rows = sqlx::query(DUTIES).bind(seqs).fetch_all(conn).await?;
-    rows.iter().map(resolved).collect()
+/// The first and the last of numbers that follow each other without a gap, as those of a claim mostly do: a range costs less
+/// than a list.
+fn run_of(seqs: &[i64]) -> Option<(i64, i64)> {
+    let (first, last) = (*seqs.first()?, *seqs.last()?);
+    let in_order = seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    in_order.then_some((first, last))
+}
+
+/// Entries that are alike.
+pub(super) struct Alike {
+    pub(super) flags: i64,
+    pub(super) duties: Duties,
+    /// Whether earlier entries are in their lanes.
+    pub(super) followers: bool,
+    pub(super) seqs: Vec<i64>,
+}
+
+/// What entries have to do, in few rows: each takes its time on its way from the thread of the connection.
+pub(super) async fn alike(conn: &mut SqliteConnection, seqs: &[i64]) -> Sql<Vec<Alike>> {
+    macro_rules! alike {
+        ($these:literal) => {
+            concat!(
+                "SELECT flags, duties,
+                    EXISTS (SELECT 1 FROM entries older WHERE older.lane = new.lane AND older.seq < new.seq),
+                    json_group_array(seq)
+                FROM entries new WHERE ",
+                $these,
+                " GROUP BY 1, 2, 3"
+            )
+        };
+    }
+    let query = match run_of(seqs) {
+        Some((first, last)) => sqlx::query(alike!("seq BETWEEN ?1 AND ?2")).bind(first).bind(last),
+        None => {
+            let listed = alike!("seq IN (SELECT value FROM json_each(?1))");
+            sqlx::query(listed).bind(list(seqs.iter().copied()))
+        }
+    };
+    let rows = query.fetch_all(conn).await?;
+    let alike = |row: &SqliteRow| {
+        let bits: i64 = row.try_get(1)?;
+        let seqs: String = row.try_get(3)?;
+        Ok(Alike {
+            flags: row.try_get(0)?,
+            duties: Duties::from_bits((bits & 7) as u8),
+            followers: row.try_get(2)?,
+            seqs: serde_json::from_str(&seqs).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        })
+    };
+    rows.iter().map(alike).collect()
 }
 
 pub(super) async fn set_duties(conn: &mut SqliteConnection, seqs: &[i64], duties: Duties, flags: i64) -> Sql<()> {
-    const SET_DUTIES: &str =
-        "UPDATE entries SET duties = ?2, flags = flags | ?3 WHERE seq IN (SELECT value FROM json_each(?1))";
-    let seqs = list(seqs.iter().copied());
-    let query = sqlx::query(SET_DUTIES).bind(seqs).bind(i64::from(duties.bits())).bind(flags);
-    query.execute(conn).await.map(|_| ())
+    const SET: &str = "UPDATE entries SET duties = ?2, flags = flags | ?3
+        WHERE seq IN (SELECT value FROM json_each(?1))";
+    const SET_RUN: &str = "UPDATE entries SET duties = ?3, flags = flags | ?4 WHERE seq BETWEEN ?1 AND ?2";
+    let query = match run_of(seqs) {
+        Some((first, last)) => sqlx::query(SET_RUN).bind(first).bind(last),
+        None => sqlx::query(SET).bind(list(seqs.iter().copied())),
+    };
+    query.bind(i64::from(duties.bits())).bind(flags).execute(conn).await.map(|_| ())
 }
 
 pub(super) async fn superseded(conn: &mut SqliteConnection, by: String, duty: Duty) -> Sql<Vec<i64>> {

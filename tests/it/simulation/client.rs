@@ -16,13 +16,14 @@ use tokio::{
 use super::{
     history::{History, Op, Told, What},
     process::{Answer, Replica, told},
+    profile::Manner,
     world::World,
 };
 
-pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, history: Arc<History>) {
-    for _ in 0..world.profile.writes {
-        sleep(world.up_to(world.profile.think)).await;
-        let (what, ids) = draw(&world);
+pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, history: Arc<History>, manner: Manner) {
+    for _ in 0..manner.writes {
+        sleep(world.up_to(manner.think)).await;
+        let (what, ids) = draw(&world, manner);
         let number = history.number();
         let version = world.profile.explicit.then(|| {
             // Some come out of order.
@@ -63,17 +64,18 @@ pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, histo
     }
 }
 
-fn draw(world: &World) -> (What, BTreeSet<DocumentId>) {
+fn draw(world: &World, manner: Manner) -> (What, BTreeSet<DocumentId>) {
     let profile = &world.profile;
-    let any = || DocumentId::from(format!("d{}", world.below(profile.documents)));
+    let any = || DocumentId::from(format!("d{}", world.below(manner.documents)));
     let what = match world.below(20) {
         0..4 => What::Delete,
-        4..10 if profile.merges => What::Merge,
-        10 if profile.sweeps => What::Clear,
+        4..10 if profile.merges && !manner.whole => What::Merge,
+        10 if profile.sweeps && !manner.whole => What::Clear,
         _ => What::Put,
     };
     let mut ids = BTreeSet::from([any()]);
     match what {
+        // What is swept is all there is.
         What::Clear => ids = (0..profile.documents).map(|at| format!("d{at}").into()).collect(),
         _ if world.chance(0.2) => drop(ids.insert(any())),
         _ => {}

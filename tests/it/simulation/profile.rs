@@ -10,10 +10,9 @@ pub(super) struct Profile {
     pub(super) replicas: usize,
     pub(super) documents: usize,
     pub(super) clients: usize,
-    /// Writes of each client.
-    pub(super) writes: usize,
-    /// How long clients think between two writes, at most.
-    pub(super) think: Duration,
+    pub(super) manner: Manner,
+    /// In the end, when all has healed, many write so many documents at the same time, if there are as many; 0 if nobody does.
+    pub(super) rush: usize,
     /// The service gives versions. Then there are no partial updates.
     pub(super) explicit: bool,
     pub(super) merges: bool,
@@ -37,6 +36,24 @@ pub(super) struct Profile {
     pub(super) ack_both: bool,
 }
 
+/// How a client writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) writes: usize,
+    /// How long it thinks between two writes, at most.
+    pub(super) think: Duration,
+    pub(super) documents: usize,
+    /// Only whole documents: partial updates wait for others, and come last.
+    pub(super) whole: bool,
+}
+
+impl Manner {
+    /// All at the same time: what came in a wrong order is seen only if nothing comes after it.
+    pub(super) fn rushing(documents: usize) -> Self {
+        Self { writes: 1, think: Duration::from_millis(2), documents, whole: true }
+    }
+}
+
 impl Profile {
     pub(super) fn of(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed ^ 0x5eed);
@@ -55,6 +72,10 @@ impl Profile {
         let known = tells_tasks && !power_loss && !(crashes && journal_faults);
         let ordered = replicas == 1 || !(merges || clock_steps);
         let task_loss = often(0.5) && known && ordered && !sweeps;
+        let ack_both = often(0.15);
+        let (documents, clients) = (dice.random_range(1..4), dice.random_range(1..5));
+        let writes = dice.random_range(5..30);
+        let think = if dice.random_bool(0.5) { dice.random_range(1..20) } else { dice.random_range(20..600) };
         Self {
             replicas,
             explicit,
@@ -69,15 +90,11 @@ impl Profile {
             hang_ups,
             journal_faults,
             clock_steps,
-            ack_both: often(0.15),
-            documents: dice.random_range(1..4),
-            clients: dice.random_range(1..5),
-            writes: dice.random_range(5..30),
-            think: Duration::from_millis(if dice.random_bool(0.5) {
-                dice.random_range(1..20)
-            } else {
-                dice.random_range(20..600)
-            }),
+            ack_both,
+            documents,
+            clients,
+            manner: Manner { writes, think: Duration::from_millis(think), documents, whole: false },
+            rush: [0, 0, 1, 3][dice.random_range(0..4)],
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     client::client,
     history::History,
     process::{Replica, flags},
+    profile::Manner,
     source::Meili,
     target::Postgres,
     world::{LATE, Station, Weather, World},
@@ -22,6 +23,9 @@ use super::{
 
 /// How long everything may take to settle once all is healed.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Clients that write the same documents at the same time.
+const RUSHING: usize = 5;
 
 /// What happened in a run, or in many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +60,8 @@ async fn one(seed: u64, told: bool) -> Result<Summary, String> {
     let healed = CancellationToken::new();
     let lives: Vec<_> = replicas.iter().map(|replica| tokio::spawn(replica.clone().live(healed.clone()))).collect();
     let troubles = [tokio::spawn(weather(world.clone())), tokio::spawn(operator(world.clone(), replicas.clone()))];
-    let clients = (0..world.profile.clients).map(|_| client(world.clone(), replicas.clone(), history.clone()));
+    let clients = (0..world.profile.clients)
+        .map(|_| client(world.clone(), replicas.clone(), history.clone(), world.profile.manner));
     join_all(clients).await;
     troubles.iter().for_each(tokio::task::JoinHandle::abort);
 
@@ -74,6 +79,18 @@ async fn one(seed: u64, told: bool) -> Result<Summary, String> {
         let life = life.await.map_err(|panic| format!("a replica panicked: {panic}"))?;
         (summary.crashes, summary.stops) = (summary.crashes + life.crashes, summary.stops + life.stops);
         workers.extend(life.last);
+    }
+    if world.profile.rush > 0 {
+        world.tell(|| "everybody writes".to_owned());
+        let rushing = || {
+            client(
+                world.clone(),
+                replicas.clone(),
+                history.clone(),
+                Manner::rushing(world.profile.rush.min(world.profile.documents)),
+            )
+        };
+        join_all((0..RUSHING).map(|_| rushing())).await;
     }
     // What hangs is given up by then.
     sleep(LATE * 2).await;

@@ -7,6 +7,7 @@ use crossfade::{
     error::Side,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{CONTENDED, INDEX, OURS, Scene, THEIRS, WRITTEN, replacement, standing, write};
 
@@ -74,4 +75,21 @@ async fn a_write_made_once_more_leaves_decided_by_postgresql_what_the_first_left
     scene.an_hour_passes().await;
     scene.write(OURS, &[put("raced", 3)]).await;
     assert_eq!(authority("raced").await, Side::Meili);
+}
+
+/// Plans of triggers are made at the first write of a connection, and kept.
+#[tokio::test]
+async fn many_documents_written_again_take_about_as_long_as_new_ones() {
+    let ground = super::Ground::new().await;
+    ground.index(json!({}), &[]).await;
+    let mut connection = ground.psql().await;
+    let begun = Instant::now();
+    let add = "INSERT INTO search_documents (index_uid, id, version, ordinal, generation, body, facets, words)
+        SELECT 'things', n, 1, n, 0, '{}', '{}', '' FROM generate_series(1, 5000) n
+        ON CONFLICT (index_uid, id) DO UPDATE SET version = excluded.version";
+    super::run(&mut connection, add).await;
+    let added = begun.elapsed();
+    super::run(&mut connection, "UPDATE search_documents SET writer = 1").await;
+    let again = begun.elapsed() - added;
+    assert!(again < added * 10, "{again:?} after {added:?}: what changed is compared with all that changed");
 }
