@@ -112,8 +112,8 @@ pub enum TaskState {
     Succeeded,
     /// Nothing of it stands.
     Failed {
-        /// Whether the documents are to blame, so that it will fail again.
-        permanent: bool,
+        /// What is to blame.
+        blame: Blame,
         /// Meilisearch's code and message.
         why: String,
     },
@@ -121,6 +121,18 @@ pub enum TaskState {
     Canceled,
     /// The server does not know it (any longer): it may have been carried out or not.
     Vanished,
+}
+
+/// What is to blame for a task that has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// A document of this task: it will fail again.
+    Documents,
+    /// A document of this task, or of one that was carried out together with it. Meilisearch makes one batch of the tasks
+    /// that wait for an index, and fails all of them if it cannot index one document. Which one that is, if it has said so.
+    Batch(Option<DocumentId>),
+    /// No document: the server itself, or an index that somebody may still make or mend.
+    Server,
 }
 
 /// Under whose authority a row is written, and by whom.

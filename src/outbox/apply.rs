@@ -12,7 +12,8 @@ use super::{
     row::{Letter, Reason},
 };
 use crate::{
-    backend::write::{Applied, TaskState, WrittenBy},
+    backend::write::{Applied, Blame, TaskState, WrittenBy},
+    document::DocumentId,
     error::{BackendError, BackendErrorKind, Side},
     telemetry,
     write::TaskId,
@@ -70,7 +71,7 @@ impl Consumer {
         batch: &Batch,
         pieces: Vec<Range<usize>>,
     ) -> Result<Vec<(Range<usize>, Option<Refusal>)>, Trouble> {
-        let (mut ended, mut tasks) = (Vec::new(), Vec::new());
+        let mut ended = Vec::new();
         for piece in pieces {
             match batch.piece(&piece) {
                 Piece::Pg(writes) => {
@@ -90,38 +91,38 @@ impl Consumer {
                 Piece::Meili(changes) => {
                     let (source, index) = (self.intake.source.clone(), self.intake.tables.options.index.clone());
                     match self.call(source.send(&index, changes)).await? {
-                        Called::Done(task) => tasks.push((piece, task)),
+                        // One after the other: tasks that wait together are one batch of Meilisearch's, and fail as one.
+                        Called::Done(task) => {
+                            let refusal = self.follow(batch, &piece, task).await?;
+                            ended.push((piece, refusal));
+                        }
                         Called::Refused(refusal) => ended.push((piece, Some(refusal))),
                     }
                 }
             }
         }
-        self.follow(tasks, &mut ended).await?;
         Ok(ended)
     }
 
-    /// Asks for tasks until each has ended, however long Meilisearch takes.
-    async fn follow(
-        &mut self,
-        mut tasks: Vec<(Range<usize>, TaskId)>,
-        ended: &mut Vec<(Range<usize>, Option<Refusal>)>,
-    ) -> Result<(), Trouble> {
+    /// Asks for the task of a piece until it has ended, however long Meilisearch takes.
+    async fn follow(&mut self, batch: &Batch, piece: &Range<usize>, task: TaskId) -> Result<Option<Refusal>, Trouble> {
         let (mut pause, mut failures) = (TASK_POLL.0, 0);
-        while !tasks.is_empty() {
+        loop {
             if !self.is_wanted() {
                 return Err(Trouble::Unwanted);
             }
             sleep(pause).await;
             pause = (pause * 2).min(TASK_POLL.1);
             let source = self.intake.source.clone();
-            let ids: Vec<TaskId> = tasks.iter().map(|(_, task)| *task).collect();
             let deadline = self.hold().await?;
             // Nothing is written by asking, so a question that is given up leaves no doubt.
-            let asked = timeout_at(deadline, AssertUnwindSafe(source.tasks(&ids)).catch_unwind()).await;
+            let asked = timeout_at(deadline, AssertUnwindSafe(source.tasks(&[task])).catch_unwind()).await;
             let asked = asked.unwrap_or_else(|_| Ok(Err(self.failure(BackendErrorKind::Timeout))));
-            let states = match asked.unwrap_or_else(|_| Err(self.failure(BackendErrorKind::Panic))) {
-                Ok(states) if states.len() == ids.len() => states,
-                Ok(_) => return Err(Trouble::Side(self.failure(BackendErrorKind::Internal))),
+            let state = match asked.unwrap_or_else(|_| Err(self.failure(BackendErrorKind::Panic))) {
+                Ok(states) => match <[TaskState; 1]>::try_from(states) {
+                    Ok([state]) => state,
+                    Err(_) => return Err(Trouble::Side(self.failure(BackendErrorKind::Internal))),
+                },
                 Err(error) => {
                     // The task goes on without us: to send again now would be to send twice.
                     telemetry::dual_write_failed(self.side, error.kind().as_str());
@@ -131,32 +132,49 @@ impl Consumer {
                     continue;
                 }
             };
-            let mut left = Vec::new();
-            for ((piece, task), state) in tasks.into_iter().zip(states) {
-                match state {
-                    TaskState::Unfinished => left.push((piece, task)),
-                    TaskState::Succeeded => ended.push((piece, None)),
-                    TaskState::Failed { permanent: true, why } => {
-                        telemetry::dual_write_failed(self.side, "task_failed");
-                        ended.push((piece, Some(Refusal::Document(Reason::TaskFailed, why))));
-                    }
-                    TaskState::Failed { permanent: false, why } => return Err(Trouble::Task("task_failed", why)),
-                    TaskState::Canceled => {
-                        return Err(Trouble::Task("task_canceled", format!("task {} was canceled", task.0)));
-                    }
-                    TaskState::Vanished => {
-                        let why = format!("Meilisearch does not know task {} any longer", task.0);
-                        return Err(Trouble::Task("task_vanished", why));
-                    }
-                }
-            }
-            tasks = left;
             if failures > 0 {
                 failures = 0;
                 self.intake.tables.note(self.side, None);
             }
+            return match state {
+                TaskState::Unfinished => continue,
+                TaskState::Succeeded => Ok(None),
+                TaskState::Failed { blame: Blame::Documents, why } => {
+                    telemetry::dual_write_failed(self.side, "task_failed");
+                    Ok(Some(Refusal::Document(Reason::TaskFailed, why)))
+                }
+                TaskState::Failed { blame: Blame::Batch(named), why } => {
+                    self.shared_failure(batch, piece, named, why).map(Some)
+                }
+                TaskState::Failed { blame: Blame::Server, why } => Err(Trouble::Task("task_failed", why)),
+                TaskState::Canceled => Err(Trouble::Task("task_canceled", format!("task {} was canceled", task.0))),
+                TaskState::Vanished => {
+                    let why = format!("Meilisearch does not know task {} any longer", task.0);
+                    Err(Trouble::Task("task_vanished", why))
+                }
+            };
         }
-        Ok(())
+    }
+
+    /// What to make of a piece that failed because of one of its documents, or of one that somebody else wrote.
+    fn shared_failure(
+        &self,
+        batch: &Batch,
+        piece: &Range<usize>,
+        named: Option<DocumentId>,
+        why: String,
+    ) -> Result<Refusal, Trouble> {
+        telemetry::dual_write_failed(self.side, "task_failed");
+        let is_in_it = named.map(|named| batch.rows[piece.clone()].iter().any(|row| row.id == named));
+        match is_in_it {
+            Some(true) => Ok(Refusal::Document(Reason::TaskFailed, why)),
+            // Which one it is shows in its parts, or as soon as nobody else writes.
+            None if piece.len() > 1 => Ok(Refusal::Document(Reason::TaskFailed, why)),
+            None if self.failures >= self.intake.tables.options.pace.attempts => {
+                Ok(Refusal::Suspect(self.failure(BackendErrorKind::Internal).caused_by(why)))
+            }
+            Some(false) | None => Err(Trouble::Task("task_failed", why)),
+        }
     }
 
     /// A call that writes, within what is left of the lease.

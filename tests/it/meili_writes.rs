@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade::{
     backend::{
         meili::{MeiliOptions, MeiliWriter},
-        write::{SourceWriter, TaskState},
+        write::{Blame, SourceWriter, TaskState},
     },
     document::{Document, DocumentId},
     error::BackendErrorKind,
@@ -124,7 +124,7 @@ async fn an_index_is_made_by_its_first_document_with_the_key_it_was_told() {
     let task = writer.send(&other, &[("a".into(), Action::Put(document))]).await.unwrap();
     let state = scene.end(task).await;
     assert!(
-        matches!(&state, TaskState::Failed { permanent: true, why }
+        matches!(&state, TaskState::Failed { blame: Blame::Documents, why }
             if why.contains("index_primary_key_multiple_candidates_found")),
         "{state:?}"
     );
@@ -160,18 +160,18 @@ async fn tasks_are_followed_to_their_ends() {
     for (task, code) in [(unnamed, "missing_document_id"), (misnamed, "invalid_document_id")] {
         let state = scene.end(task).await;
         assert!(
-            matches!(&state, TaskState::Failed { permanent: true, why } if why.starts_with(&format!("{code}: "))),
+            matches!(&state, TaskState::Failed { blame: Blame::Documents, why } if why.starts_with(&format!("{code}: "))),
             "{state:?}"
         );
     }
     let missing = format!("{}-missing", scene.index);
     let task = scene.writer.send(&missing, &[("x".into(), Action::Delete)]).await.unwrap();
     let state = scene.end(task).await;
-    assert!(matches!(&state, TaskState::Failed { permanent: false, why } if why.starts_with("index_not_found")));
+    assert!(matches!(&state, TaskState::Failed { blame: Blame::Server, why } if why.starts_with("index_not_found")));
     // Nobody has given out that number.
     let states = scene.writer.tasks(&[TaskId(u64::from(u32::MAX)), fine, misnamed, fine]).await.unwrap();
     assert_eq!((&states[0], &states[1], &states[3]), (&TaskState::Vanished, &TaskState::Succeeded, &states[1]));
-    assert!(matches!(states[2], TaskState::Failed { permanent: true, .. }));
+    assert!(matches!(states[2], TaskState::Failed { blame: Blame::Documents, .. }));
     assert!(scene.writer.tasks(&[]).await.unwrap().is_empty());
     scene.meili.close().await.unwrap();
 }
@@ -192,7 +192,7 @@ async fn tasks_that_fail_for_other_reasons_are_canceled_or_vanish() {
     assert_eq!(scene.end(tasks[4]).await, TaskState::Succeeded);
     let states = scene.writer.tasks(&tasks).await.unwrap();
     for (state, code) in states.iter().zip(["internal", "no_space_left_on_device"]) {
-        assert!(matches!(state, TaskState::Failed { permanent: false, why } if why.starts_with(code)), "{state:?}");
+        assert!(matches!(state, TaskState::Failed { blame: Blame::Server, why } if why.starts_with(code)), "{state:?}");
     }
     assert_eq!(states[2..], [TaskState::Canceled, TaskState::Vanished, TaskState::Succeeded]);
     let read = scene.read(&ids(&["1", "2", "3", "4", "5"])).await;
@@ -246,6 +246,9 @@ async fn reading_waits_for_the_tasks_before_it_and_for_no_others() {
         while double.requests(Route::Tasks) < seen + 2 {
             sleep(Duration::from_millis(1)).await;
         }
+        // Not in one batch with the first: no documents are carried out together with settings.
+        let (client, path) = (scene.meili.client(), format!("/indexes/{}/settings", scene.index));
+        client.send(client.call(Method::PATCH, &path, Some(&json!({})))).await.unwrap();
         let later = scene.send(&[put(json!({"id": 1, "n": 2}))]).await;
         double.set_task_duration(Duration::from_millis(100));
         double.resume_tasks();

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{MeiliIndex, error::error, index::path};
 use crate::{
-    backend::write::{SourceWriter, TaskState},
+    backend::write::{Blame, SourceWriter, TaskState},
     document::Document,
     error::{BackendError, BackendErrorKind},
     search::SearchQuery,
@@ -108,10 +108,10 @@ impl MeiliIndex {
             let failed = |why: String| Err(error(BackendErrorKind::Internal, doing).caused_by(why));
             match tasks.tasks(&[task]).await?.pop() {
                 Some(TaskState::Succeeded) => return Ok(()),
-                Some(TaskState::Failed { permanent: true, why }) => {
+                Some(TaskState::Failed { blame: Blame::Documents, why }) => {
                     return Err(error(BackendErrorKind::Rejected, doing).caused_by(why));
                 }
-                Some(TaskState::Failed { permanent: false, why }) => return failed(why),
+                Some(TaskState::Failed { blame: Blame::Batch(_) | Blame::Server, why }) => return failed(why),
                 Some(TaskState::Canceled) => return failed("somebody canceled the task".to_owned()),
                 Some(TaskState::Vanished) | None => return failed("the server has forgotten the task".to_owned()),
                 Some(TaskState::Unfinished) if began.elapsed() >= patience => {

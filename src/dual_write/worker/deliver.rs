@@ -12,8 +12,9 @@ use super::{
     target::blames_a_document,
 };
 use crate::{
-    backend::write::{Replacement, TaskState},
+    backend::write::Replacement,
     document::DocumentId,
+    dual_write::lanes::Held,
     error::{BackendError, BackendErrorKind, Side},
     journal::{Deed, Duties, Duty, End, Entry, Seq},
     plan::WriteMode,
@@ -23,25 +24,14 @@ use crate::{
 
 impl DualWriteWorker {
     /// Sends entries of one index, each document once.
-    pub(super) async fn deliver(&self, index: &Arc<str>, entries: Vec<Entry>, flights: &mut Flights) {
+    pub(super) async fn deliver(&self, entries: Vec<Entry>, flights: &mut Flights) {
         let (sweeps, changes): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| matches!(entry.intent.deed, Deed::Sweep(_)));
         for sweep in sweeps {
             self.resweep(sweep).await;
         }
-        let batch = newest(self.without_followers(changes).await);
-        let ids: Vec<DocumentId> = batch.iter().map(|newest| newest.entry.intent.id.clone()).collect();
-        // Held until Meilisearch has accepted: a request that writes the same document comes before or after, not between.
-        let Some((_held, busy)) = self.shared.lanes.try_lock(Side::Meili, index, &ids) else {
-            return self.put_off(batch).await;
-        };
-        let (free, taken): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|newest| !busy.contains(&newest.entry.intent.id));
-        self.put_off(taken).await;
-        let Some(free) = self.without_overtaken(index, free).await else { return };
-        let free = self.still_standing(index, free).await;
         let mut kinds: BTreeMap<u8, Vec<Newest>> = BTreeMap::new();
-        for newest in free {
+        for newest in newest(self.without_followers(changes).await) {
             let kind = match &newest.entry.intent.deed {
                 Deed::Change(Action::Put(_)) => 0,
                 Deed::Change(Action::Merge(_)) => 1,
@@ -50,7 +40,7 @@ impl DualWriteWorker {
             kinds.entry(kind).or_default().push(newest);
         }
         for batch in kinds.into_values() {
-            self.send(index, batch, flights).await;
+            self.send(vec![batch], flights).await;
         }
     }
 
@@ -114,15 +104,17 @@ impl DualWriteWorker {
         standing
     }
 
-    /// Sends documents of one kind, in halves where some are refused.
-    async fn send(&self, index: &Arc<str>, batch: Vec<Newest>, flights: &mut Flights) {
-        let mut parts = vec![batch];
-        while let Some(mut part) = parts.pop() {
+    /// Sends the parts of a batch, the last first, in halves where some are refused. Once one is under way the others wait
+    /// until its task has ended: tasks that wait together are one batch of Meilisearch's, and fail as one.
+    pub(super) async fn send(&self, mut parts: Vec<Vec<Newest>>, flights: &mut Flights) {
+        while let Some(part) = parts.pop() {
+            let Some(index) = part.first().map(|newest| newest.entry.intent.index.clone()) else { continue };
+            let Some((_held, mut part)) = self.cleared(&index, part).await else { continue };
             let actions: Vec<(DocumentId, Action)> = part.iter().map(|newest| action(&newest.entry)).collect();
-            match self.call(Side::Meili, "sending documents", self.source.send(index, &actions)).await {
+            match self.call(Side::Meili, "sending documents", self.source.send(&index, &actions)).await {
                 Ok(task) => {
                     self.meili.succeeded();
-                    flights.sent(task, part);
+                    return flights.sent(task, part, parts);
                 }
                 Err(error) if part.len() > 1 && blames_a_document(error.kind()) => {
                     telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
@@ -135,6 +127,22 @@ impl DualWriteWorker {
                 Err(error) => self.unsent(part, &error).await,
             }
         }
+    }
+
+    /// What of a part may be sent now, and the lanes of it: held until Meilisearch has accepted, so that a request that
+    /// writes the same document comes before or after, not between. `None` if nothing may.
+    async fn cleared(&self, index: &Arc<str>, part: Vec<Newest>) -> Option<(Held, Vec<Newest>)> {
+        let ids: Vec<DocumentId> = part.iter().map(|newest| newest.entry.intent.id.clone()).collect();
+        let Some((held, busy)) = self.shared.lanes.try_lock(Side::Meili, index, &ids) else {
+            self.put_off(part).await;
+            return None;
+        };
+        let (free, taken): (Vec<_>, Vec<_>) =
+            part.into_iter().partition(|newest| !busy.contains(&newest.entry.intent.id));
+        self.put_off(taken).await;
+        let free = self.without_overtaken(index, free).await?;
+        let free = self.still_standing(index, free).await;
+        (!free.is_empty()).then_some((held, free))
     }
 
     async fn unsent(&self, batch: Vec<Newest>, error: &BackendError) {
@@ -154,67 +162,21 @@ impl DualWriteWorker {
         self.again_later(batch, error, counts).await;
     }
 
-    /// The task of a batch has ended.
-    pub(super) async fn delivered(
-        &self,
-        batch: Vec<Newest>,
-        state: &TaskState,
-        tasks_were_well: bool,
-        flights: &mut Flights,
-    ) {
-        if batch.is_empty() {
-            return;
-        }
-        let failed =
-            |kind, why: &str| BackendError::new(Side::Meili, kind, "writing documents").caused_by(why.to_owned());
-        match state {
-            TaskState::Succeeded => {
-                telemetry::dual_write_delivered(Side::Meili, batch.len() as u64);
-                let ends = batch.into_iter().flat_map(stood).collect();
-                self.settle(Duty::Meili, ends).await;
-            }
-            TaskState::Failed { permanent, why } => {
-                telemetry::dual_write_failed(Side::Meili, "task_failed");
-                // While other tasks succeed, it is the documents; when none does, the server.
-                let blamed = *permanent || tasks_were_well;
-                match <[Newest; 1]>::try_from(batch) {
-                    Ok(one) if *permanent => self.bury(one.into(), why).await,
-                    Err(batch) if blamed => self.send_halves(batch, flights).await,
-                    Ok(one) => {
-                        self.again_later(one.into(), &failed(BackendErrorKind::Internal, why), blamed).await;
-                    }
-                    Err(batch) => self.again_later(batch, &failed(BackendErrorKind::Internal, why), false).await,
-                }
-            }
-            TaskState::Canceled => {
-                telemetry::dual_write_failed(Side::Meili, "task_canceled");
-                self.again_later(batch, &failed(BackendErrorKind::Internal, "the task was canceled"), false).await;
-            }
-            TaskState::Vanished | TaskState::Unfinished => {
-                let why = "the server no longer knows the task";
-                self.again_later(batch, &failed(BackendErrorKind::Internal, why), false).await;
-            }
-        }
-    }
-
-    /// Meilisearch refuses a batch as a whole: the halves tell which document it is.
-    async fn send_halves(&self, mut batch: Vec<Newest>, flights: &mut Flights) {
-        let other = batch.split_off(batch.len() / 2);
-        for half in [batch, other] {
-            let index = half.first().map(|newest| newest.entry.intent.index.clone());
-            if let Some(index) = index {
-                self.send(&index, half, flights).await;
-            }
-        }
-    }
-
-    async fn bury(&self, batch: Vec<Newest>, why: &str) {
-        let dead = |newest: Newest| newest.end(End::Dead { why: why.to_owned(), then: Duties::NONE });
-        let ends = batch.into_iter().flat_map(dead);
+    /// Meilisearch will never take these documents.
+    pub(super) async fn bury(&self, batch: Vec<Newest>, why: &str) {
+        let braked = self.shared.plan.load().flags.write_mode == WriteMode::MeiliOnly;
+        let ends = batch.into_iter().flat_map(|newest| {
+            let end = match newest.entry.intent.authority {
+                // It had accepted this one, so that PostgreSQL goes along; which under the brake is out of date anyway.
+                Side::Meili if !braked => End::Then { duties: Duties::RECONCILE, redo: true },
+                _ => End::Dead { why: why.to_owned(), then: Duties::NONE },
+            };
+            newest.end(end)
+        });
         self.settle(Duty::Meili, ends.collect()).await;
     }
 
-    async fn again_later(&self, batch: Vec<Newest>, error: &BackendError, counts: bool) {
+    pub(super) async fn again_later(&self, batch: Vec<Newest>, error: &BackendError, counts: bool) {
         telemetry::dual_write_retried(Side::Meili, batch.len() as u64);
         let ends = batch.into_iter().flat_map(|newest| {
             let end = self.again(&self.meili, &newest.entry, error, counts);
@@ -237,16 +199,6 @@ impl DualWriteWorker {
     async fn resweep(&self, sweep: Entry) {
         self.settle(Duty::Meili, vec![(sweep, End::Then { duties: Duties::PG, redo: true })]).await;
     }
-}
-
-/// The ends of a document that now stands on Meilisearch. What PostgreSQL decided is compared once more with what stands
-/// there: another replica may have sent something newer before.
-fn stood(newest: Newest) -> Vec<(Entry, End)> {
-    let end = match (newest.entry.intent.authority, &newest.entry.intent.deed) {
-        (Side::Pg, _) | (_, Deed::Change(Action::Merge(_))) => End::Then { duties: Duties::RECONCILE, redo: false },
-        (Side::Meili, _) => End::Done { supersedes: true },
-    };
-    newest.end(end)
 }
 
 fn action(entry: &Entry) -> (DocumentId, Action) {

@@ -33,6 +33,8 @@ pub(super) struct Flight {
     pub(super) followed: Vec<Entry>,
     /// Entries that were sent from here.
     pub(super) sent: Vec<Newest>,
+    /// Parts of the batch they were in, still to be sent, the last first. Tasks that wait at the same time fail together.
+    pub(super) rest: Vec<Vec<Newest>>,
 }
 
 impl Flights {
@@ -41,16 +43,25 @@ impl Flights {
         self.flights.entry(task).or_default().followed.push(entry);
     }
 
-    pub(super) fn sent(&mut self, task: TaskId, batch: Vec<Newest>) {
-        self.entries += batch.iter().map(|newest| 1 + newest.superseded.len()).sum::<usize>();
-        self.flights.entry(task).or_default().sent.extend(batch);
+    pub(super) fn sent(&mut self, task: TaskId, batch: Vec<Newest>, rest: Vec<Vec<Newest>>) {
+        let flight = self.flights.entry(task).or_default();
+        self.entries -= flight.entries();
+        flight.sent.extend(batch);
+        flight.rest.extend(rest);
+        self.entries += flight.entries();
     }
 
     fn landed(&mut self, task: TaskId) -> Flight {
         let flight = self.flights.remove(&task).unwrap_or_default();
-        let sent: usize = flight.sent.iter().map(|newest| 1 + newest.superseded.len()).sum();
-        self.entries -= flight.followed.len() + sent;
+        self.entries -= flight.entries();
         flight
+    }
+}
+
+impl Flight {
+    fn entries(&self) -> usize {
+        let sent = self.sent.iter().chain(self.rest.iter().flatten());
+        self.followed.len() + sent.map(|newest| 1 + newest.superseded.len()).sum::<usize>()
     }
 }
 
@@ -124,8 +135,8 @@ impl DualWriteWorker {
         // A process that has died may have been sending these.
         let before = unsent.iter().filter(|entry| entry.age.is_none());
         self.doubt(before.map(|entry| entry.intent.clone()).collect::<Vec<_>>()).await;
-        for (index, entries) in by_index(unsent) {
-            self.deliver(&index, entries, flights).await;
+        for entries in by_index(unsent).into_values() {
+            self.deliver(entries, flights).await;
         }
     }
 
@@ -147,13 +158,14 @@ impl DualWriteWorker {
                 continue;
             }
             landed = true;
-            let Flight { followed, sent } = flights.landed(task);
+            let Flight { followed, sent, rest } = flights.landed(task);
             let tasks_were_well = self.meili.task_ended(state == TaskState::Succeeded);
             match state {
                 TaskState::Vanished => vanished.extend(followed),
                 _ => ends.extend(followed.into_iter().map(|entry| super::follow::ended(entry, &state))),
             }
-            self.delivered(sent, &state, tasks_were_well, flights).await;
+            let parts = self.delivered(sent, rest, &state, tasks_were_well).await;
+            self.send(parts, flights).await;
         }
         // All at once: a request mostly has a task of its own.
         self.settle(Duty::Meili, ends).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::DualWriteWorker;
 use crate::{
-    backend::write::TaskState,
+    backend::write::{Blame, TaskState},
     document::{Document, DocumentId},
     error::Side,
     journal::{Deed, Duties, Duty, End, Entry, Outcome},
@@ -59,12 +59,13 @@ fn told(entry: &Entry) -> bool {
 pub(super) fn ended(entry: Entry, state: &TaskState) -> (Entry, End) {
     let end = match state {
         TaskState::Succeeded => stood(&entry),
-        TaskState::Failed { permanent: true, why } => {
+        TaskState::Failed { blame: Blame::Documents, why } => {
             telemetry::dual_write_failed(Side::Meili, "task_failed");
             // Meilisearch told its client that it was accepted, and then refused it: PostgreSQL goes along.
             End::Dead { why: why.clone(), then: Duties::RECONCILE }
         }
-        TaskState::Failed { permanent: false, .. } => {
+        // That it is made again by itself shows which write of a batch is to blame.
+        TaskState::Failed { blame: Blame::Batch(_) | Blame::Server, .. } => {
             telemetry::dual_write_failed(Side::Meili, "task_failed");
             lost(&entry)
         }

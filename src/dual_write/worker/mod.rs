@@ -3,6 +3,7 @@
 mod batch;
 mod chores;
 mod deliver;
+mod delivered;
 mod doubts;
 mod flights;
 mod follow;

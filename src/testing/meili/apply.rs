@@ -17,7 +17,7 @@ use crate::{
     document::{Document, DocumentId},
 };
 
-/// Does it; counts the documents concerned.
+/// Does it; counts the documents concerned. Whether the documents can be indexed, `batch::check` has said.
 pub(super) fn apply(shared: &Shared, uid: &str, work: Work) -> Result<usize, ApiError> {
     match work {
         Work::CreateIndex { primary_key } => create(&mut shared.write(), uid, primary_key),
@@ -77,9 +77,6 @@ fn add(
             Some(key) => prepare(&index.store, documents, key, method)?,
             None => Vec::new(),
         };
-        if index.settings.filterable().iter().chain(&index.settings.sortable()).any(|name| name == "_geo") {
-            prepared.iter().try_for_each(|prepared| check_geo(prepared.document()))?;
-        }
         (primary_key, prepared)
     };
     let mut data = shared.write();
@@ -116,26 +113,6 @@ fn prepare(
         }
     }
     Ok(order.into_iter().map(|(id, document)| store.prepare(id, Arc::new(document))).collect())
-}
-
-/// A place that makes no sense is refused as soon as places matter.
-fn check_geo(document: &Document) -> Result<(), ApiError> {
-    let coordinate = |place: &Value, name: &str, most: f64| {
-        let value = place.get(name)?;
-        let number = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
-        (number.abs() <= most).then_some(())
-    };
-    let makes_sense = match document.get("_geo") {
-        None | Some(Value::Null) => true,
-        Some(place) => coordinate(place, "lat", 90.0).and(coordinate(place, "lng", f64::INFINITY)).is_some(),
-    };
-    match makes_sense {
-        true => Ok(()),
-        false => Err(ApiError::bad_request(
-            "invalid_document_geo_field",
-            "The `_geo` field of a document is invalid.".to_owned(),
-        )),
-    }
 }
 
 fn delete(data: &mut Data, uid: &str, deletion: Deletion) -> Result<usize, ApiError> {

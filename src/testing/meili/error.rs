@@ -72,6 +72,12 @@ impl ApiError {
         self
     }
 
+    /// The same error without details.
+    pub(super) fn untold(mut self) -> Self {
+        "A document cannot be indexed.".clone_into(&mut self.message);
+        self
+    }
+
     /// The same error where Meilisearch answers 400 whatever is wrong.
     pub(super) fn into_bad_request(mut self) -> Self {
         self.status = StatusCode::BAD_REQUEST;

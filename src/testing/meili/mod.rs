@@ -1,6 +1,8 @@
 //! A Meilisearch double: an HTTP server on a loopback port that speaks the protocol of Meilisearch 1.50, asynchronous
 //! tasks and error bodies included, and can be made to fail by script.
 //!
+//! Tasks that wait for one index are carried out together, and fail together if a document cannot be indexed (`batch`).
+//!
 //! It is held to exchanges recorded from a real server (`tests/it/double.rs`). [`Meili`] is what tests should stand on: a
 //! real server if there is one, else the double.
 //!
@@ -11,11 +13,13 @@
 
 mod answer;
 mod apply;
+mod batch;
 mod client;
 mod error;
 mod expressions;
 mod fault;
 mod fields;
+mod geo;
 mod ids;
 mod parameters;
 mod question;
@@ -66,7 +70,7 @@ pub struct MeiliDouble {
 pub struct Options {
     /// The master key; `None` asks for none.
     pub master_key: Option<String>,
-    /// How long every task is shown as processing before it is carried out.
+    /// How long every batch of tasks is shown as processing before it is carried out.
     pub task_duration: Duration,
 }
 
@@ -137,6 +141,11 @@ impl MeiliDouble {
     /// Lets the next tasks end otherwise than by being done.
     pub fn fail_next_tasks(&self, times: usize, fault: TaskFault) {
         self.shared.queue().faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// From now on does not say which document cannot be indexed: other versions may not.
+    pub fn name_no_documents(&self) {
+        self.shared.queue().tells_nothing = true;
     }
 
     /// Lets no more tasks than those begun end otherwise than by being done.

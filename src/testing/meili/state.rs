@@ -40,6 +40,8 @@ pub(super) struct Data {
     pub(super) indexes: BTreeMap<String, Index>,
     /// By uid; `None` has vanished.
     pub(super) tasks: Vec<Option<Task>>,
+    /// How many batches have been begun.
+    pub(super) batches: usize,
 }
 
 /// One index.
@@ -58,6 +60,8 @@ pub(super) struct Queue {
     pub(super) waiting: VecDeque<(usize, Work)>,
     pub(super) faults: VecDeque<TaskFault>,
     pub(super) paused: bool,
+    /// Which document cannot be indexed is not said.
+    pub(super) tells_nothing: bool,
     pub(super) duration: Duration,
 }
 

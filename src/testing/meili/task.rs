@@ -52,6 +52,8 @@ pub(super) struct Task {
     pub(super) uid: usize,
     pub(super) index: String,
     pub(super) status: Status,
+    /// With which others it is carried out; `None` until it is.
+    pub(super) batch: Option<usize>,
     kind: &'static str,
     details: Value,
     counter: Option<&'static str>,
@@ -116,6 +118,7 @@ impl Task {
             uid,
             index,
             status: Status::Enqueued,
+            batch: None,
             kind: work.kind(),
             details: work.details(),
             counter: work.counter(),
@@ -127,7 +130,8 @@ impl Task {
         }
     }
 
-    pub(super) fn start(&mut self) {
+    pub(super) fn start(&mut self, batch: usize) {
+        self.batch = Some(batch);
         self.status = Status::Processing;
         self.started_at = Some(Timestamp::now());
     }
@@ -173,7 +177,7 @@ impl Task {
         });
         json!({
             "uid": self.uid,
-            "batchUid": self.started_at.map(|_| self.uid),
+            "batchUid": self.batch,
             "indexUid": self.index,
             "status": self.status.as_str(),
             "type": self.kind,

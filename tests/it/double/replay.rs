@@ -11,6 +11,9 @@ use tokio::time::{sleep, timeout};
 
 const EXCHANGES: &str = include_str!("../data/meili-exchanges.jsonl");
 
+/// More indexes than others may have on a real server.
+const ALL_INDEXES: u64 = 1_000;
+
 /// One recorded exchange.
 #[derive(Deserialize)]
 struct Exchange {
@@ -127,7 +130,7 @@ impl Replay {
         };
         let call = Call {
             method: asked.method.parse().unwrap(),
-            path: self.path(&asked.path),
+            path: self.path(asked),
             content_type: asked.content_type.clone(),
             body: body.into_bytes(),
             key,
@@ -136,14 +139,19 @@ impl Replay {
     }
 
     /// The path with the task uid of this server.
-    fn path(&self, recorded: &str) -> String {
+    fn path(&self, asked: &Asked) -> String {
+        let recorded = asked.path.as_str();
         let uid = recorded.strip_prefix("/tasks/").and_then(|uid| uid.parse().ok());
         if let Some(here) = uid.and_then(|uid: u64| self.tasks.get(&uid)) {
             return format!("/tasks/{here}");
         }
         // Others may use a real server at the same time.
-        let others = self.is_real() && recorded.starts_with("/tasks?");
-        if others { format!("{recorded}&indexUids=posts") } else { recorded.to_owned() }
+        match recorded {
+            _ if !self.is_real() => recorded.to_owned(),
+            "/indexes" if asked.method == "GET" => format!("/indexes?limit={ALL_INDEXES}"),
+            tasks if tasks.starts_with("/tasks?") => format!("{recorded}&indexUids=posts"),
+            _ => recorded.to_owned(),
+        }
     }
 
     fn compare(&self, exchange: &Exchange, reply: &Reply) -> Result<(), String> {
@@ -185,6 +193,7 @@ impl Replay {
                 task.as_u64().map_or(Value::Null, number_of)
             }
             ("total", Value::Number(_)) if self.is_real() => json!("a total"),
+            ("limit", limit) if self.is_real() && *limit == ALL_INDEXES => json!(20),
             ("results", Value::Array(results)) if self.is_real() => {
                 let ours = results.iter().filter(|result| match result["createdAt"] {
                     Value::Null => true,

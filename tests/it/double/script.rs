@@ -65,8 +65,10 @@ async fn a_write_is_seen_only_when_its_task_has_succeeded_and_tasks_run_in_order
     assert_eq!(scene.ask(Method::GET, &first, None).await.unwrap().json()["status"], "enqueued");
     scene.double.set_task_duration(Duration::from_secs(3600));
     scene.double.resume_tasks();
-    scene.until(&first, has("processing")).await;
-    assert_eq!(scene.ask(Method::GET, &second, None).await.unwrap().json()["status"], "enqueued");
+    let begun = scene.until(&first, has("processing")).await.json();
+    // What waits together is carried out together.
+    let other = scene.ask(Method::GET, &second, None).await.unwrap().json();
+    assert_eq!((&other["status"], &other["batchUid"]), (&json!("processing"), &begun["batchUid"]));
     assert_eq!(scene.search("").await["code"], "index_not_found");
     scene.double.set_task_duration(Duration::ZERO);
     scene.until(&second, has("succeeded")).await;

@@ -1,7 +1,7 @@
 //! Rows that cannot be applied, and sides that fail.
 
 use crossfade::{
-    backend::write::TaskState,
+    backend::write::{Blame, TaskState},
     error::{BackendErrorKind, Side},
     outbox::{OutboxColumns, OutboxContent, OutboxDeadLetter, OutboxLetters, OutboxLookup, OutboxOptions},
     telemetry,
@@ -190,7 +190,7 @@ async fn a_redrive_that_fails_again_holds_nobody_up() {
 #[tokio::test]
 async fn tasks_that_did_not_fail_for_good_are_done_again() {
     let world = World::new().await;
-    let transient = TaskState::Failed { permanent: false, why: "no space".to_owned() };
+    let transient = TaskState::Failed { blame: Blame::Server, why: "no space".to_owned() };
     world.meili.state().ends = vec![TaskState::Canceled, TaskState::Vanished, transient];
     world.post("a", "x", "").await;
     let running = world.run();
@@ -198,6 +198,27 @@ async fn tasks_that_did_not_fail_for_good_are_done_again() {
     world.both_hold(&["a__x"]);
     assert_eq!(world.meili.state().sent.len(), 4);
     assert_eq!(world.dead(Side::Meili).await, []);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_fails_with_others_is_to_blame_only_if_named() {
+    let world = World::new().await;
+    let shared = |named: Option<&str>| {
+        let blame = Blame::Batch(named.map(Into::into));
+        TaskState::Failed { blame, why: "a bad place".to_owned() }
+    };
+    // Somebody else's document: all is done again. Nobody's: in halves, and then one of them is named.
+    world.meili.state().ends =
+        vec![shared(Some("elsewhere")), shared(None), TaskState::Succeeded, shared(Some("b__x"))];
+    world.post("a", "x", "").await;
+    world.post("b", "x", "").await;
+    let running = world.run();
+    world.both_passed(2).await;
+    assert_eq!(world.dead(Side::Meili).await, expect(&[(2, "task_failed")]));
+    assert_eq!(world.meili.contents().len(), 1);
+    let sent: Vec<usize> = world.meili.state().sent.iter().map(Vec::len).collect();
+    assert_eq!(sent, [2, 2, 1, 1]);
     running.stop().await;
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crossfade::{
     backend::write::{
-        Applied, Replacement, SourceWriter, Standing, Swept, TargetWrite, TargetWriter, TaskState, WrittenBy,
+        Applied, Blame, Replacement, SourceWriter, Standing, Swept, TargetWrite, TargetWriter, TaskState, WrittenBy,
     },
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
@@ -133,7 +133,7 @@ impl MeiliState {
     fn carry_out(&mut self, at: usize) {
         let changes = std::mem::take(&mut self.tasks[at].1);
         let end = match changes.iter().find(|(id, _)| self.poisonous.contains(id.as_str())) {
-            Some((id, _)) => TaskState::Failed { permanent: true, why: format!("invalid_document: {id}\0") },
+            Some((id, _)) => TaskState::Failed { blame: Blame::Documents, why: format!("invalid_document: {id}\0") },
             None if self.ends.is_empty() => TaskState::Succeeded,
             None => self.ends.remove(0),
         };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossfade::{
-    backend::write::{SourceWriter, TaskState},
+    backend::write::{Blame, SourceWriter, TaskState},
     document::{Document, DocumentId},
     error::{BackendError, BackendErrorKind, Side},
     write::{Action, TaskId},
@@ -46,6 +46,8 @@ struct Task {
 enum Fate {
     Succeed,
     Fail,
+    /// Because of a document of another task, in the same batch.
+    FailWithOthers,
     Cancel,
     /// It is forgotten as soon as it has ended, carried out or not.
     Vanish {
@@ -89,6 +91,7 @@ impl Meili {
             1 => Fate::Cancel,
             2 => Fate::Vanish { done: true },
             3 => Fate::Vanish { done: false },
+            4 => Fate::FailWithOthers,
             _ => Fate::Succeed,
         };
         let longest = if self.world.chance(0.05) { 1_000 } else { 30 };
@@ -112,7 +115,10 @@ impl Meili {
             Some(_) if self.world.chance(0.05) => TaskState::Unfinished,
             Some(task) => match task.fate {
                 Fate::Succeed => TaskState::Succeeded,
-                Fate::Fail => TaskState::Failed { permanent: false, why: "internal".to_owned() },
+                Fate::Fail => TaskState::Failed { blame: Blame::Server, why: "internal".to_owned() },
+                Fate::FailWithOthers => {
+                    TaskState::Failed { blame: Blame::Batch(None), why: "invalid_document_geo_field".to_owned() }
+                }
                 Fate::Cancel => TaskState::Canceled,
                 Fate::Vanish { .. } => TaskState::Vanished,
             },

@@ -147,6 +147,34 @@ impl Ground {
         }
     }
 
+    /// From now on tasks wait, so that they make up one batch: until they are released, or a real server is done with
+    /// what keeps it busy.
+    pub(super) async fn hold_tasks(&self) {
+        if let Some(double) = self.meili.double() {
+            return double.pause_tasks();
+        }
+        let other = self.meili.index("busy", &json!({}), &[]).await.unwrap();
+        let text = |number: u32| format!("word{number} other{} ", number * 7).repeat(20);
+        let documents: Vec<Value> = (0..4_000).map(|number| json!({ "id": number, "text": text(number) })).collect();
+        let path = format!("/indexes/{other}/documents");
+        let call = self.meili.client().call(Method::POST, &path, Some(&json!(documents)));
+        let reply = self.meili.client().send(call).await.unwrap();
+        assert_eq!(reply.status, 202, "{}", reply.body);
+    }
+
+    pub(super) fn release_tasks(&self) {
+        if let Some(double) = self.meili.double() {
+            double.resume_tasks();
+        }
+    }
+
+    /// The tasks of the index that have one of these statuses, newest first.
+    pub(super) async fn tasks(&self, statuses: &str) -> Vec<Value> {
+        let path = format!("/tasks?indexUids={}&statuses={statuses}&limit=100", self.index);
+        let call = self.meili.client().call(Method::GET, &path, None);
+        self.meili.client().send(call).await.unwrap().json()["results"].as_array().unwrap().clone()
+    }
+
     /// What stands in Meilisearch.
     pub(super) async fn in_meili(&self) -> BTreeMap<String, Value> {
         let source = MeiliOptions::new(self.meili.url(), Some(self.meili.key())).unwrap().index(&*self.index);

@@ -127,6 +127,8 @@ async fn what_meilisearch_accepts_and_then_refuses_stands_nowhere() {
     // A bad place fails as a task, and so does the whole batch.
     let bad = json!({ "id": "bad", "title": "nowhere", "_geo": { "lat": "x", "lng": 200 } });
     ground.write(Method::POST, "", json!([bad, post("beside", "refused with it")])).await;
+    // By then it has failed, by itself.
+    ground.drained().await;
     ground.write(Method::POST, "", json!([post("after", "not held up")])).await;
     let stands = ground.converged().await;
     assert_eq!(stands.keys().collect::<Vec<_>>(), ["after", "first"]);
@@ -151,6 +153,81 @@ async fn a_document_that_meilisearch_refuses_does_not_hold_up_its_neighbours() {
     ground.write(Method::POST, "", json!([{ "id": "bad", "title": "good" }])).await;
     assert_eq!(ground.converged().await["bad"]["title"], "good");
     assert_eq!(ground.journal.dispose(&DeadLetters::All, Redrive::Drop).await.unwrap(), 1);
+    ground.end().await;
+}
+
+/// Writes of one document each, of which the second cannot be indexed.
+fn of_which_one_is_bad() -> [Value; 3] {
+    [post("a", "a"), json!({ "id": "bad", "title": "bad", "_geo": { "lat": "x", "lng": 200 } }), post("b", "b")]
+}
+
+#[tokio::test]
+async fn a_bad_write_takes_none_with_it_that_share_its_batch() {
+    let ground = Ground::new().await;
+    ground.hold_tasks().await;
+    let mut tasks = Vec::new();
+    for document in of_which_one_is_bad() {
+        tasks.push(ground.write(Method::POST, "", json!([document])).await["taskUid"].as_u64().unwrap());
+    }
+    tasks.push(ground.write(Method::DELETE, "/first", Value::Null).await["taskUid"].as_u64().unwrap());
+    ground.release_tasks();
+    let mut ended = Vec::new();
+    for task in tasks {
+        ended.push(ground.meili.wait(task).await.unwrap());
+    }
+    let premise = |task: &Value| task["status"] == "failed" && task["batchUid"] == ended[0]["batchUid"];
+    assert!(ended.iter().all(premise), "they were to fail together: {ended:?}");
+
+    let stands = ground.converged().await;
+    assert_eq!(stands.keys().collect::<Vec<_>>(), ["a", "b"], "what Meilisearch refuses stands nowhere, and only that");
+    let dead = ground.journal.dead_letters(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.intent.id.as_str()).collect::<Vec<_>>(), ["bad"]);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn with_the_roles_swapped_a_bad_document_takes_no_other_task_with_it() {
+    // Each document is a task of its own.
+    let ground = Ground::with(DualWritePolicy { batch: 1, ..quick() }, false).await;
+    ground.plan.publish(target_primary()).unwrap();
+    ground.hold_tasks().await;
+    for document in of_which_one_is_bad() {
+        ground.write(Method::POST, "", json!([document])).await;
+    }
+    until("all tasks wait", async || ground.tasks("enqueued").await.len() == 3).await;
+    ground.release_tasks();
+    ground.drained().await;
+    assert_eq!(ground.in_meili().await.keys().collect::<Vec<_>>(), ["a", "b", "first"]);
+    assert_eq!(ground.in_pg().await.keys().collect::<Vec<_>>(), ["a", "b", "bad", "first"], "PostgreSQL decided");
+    let dead = ground.journal.dead_letters(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.intent.id.as_str()).collect::<Vec<_>>(), ["bad"]);
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn the_parts_of_a_batch_go_one_after_the_other() {
+    let ground = Ground::new().await;
+    if let Some(double) = ground.meili.double() {
+        // So that halves have to tell which it is.
+        double.name_no_documents();
+        double.set_task_duration(Duration::from_millis(50));
+    }
+    ground.plan.publish(target_primary()).unwrap();
+    ground.write(Method::POST, "", json!(of_which_one_is_bad())).await;
+    ground.drained().await;
+    assert_eq!(ground.in_meili().await.keys().collect::<Vec<_>>(), ["a", "b", "first"]);
+    let dead = ground.journal.dead_letters(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.intent.id.as_str()).collect::<Vec<_>>(), ["bad"]);
+
+    let time = |task: &Value, name: &str| task[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let tasks = ground.tasks("succeeded,failed").await;
+    // Newest first; the last three have made the index.
+    let sent = &tasks[..tasks.len() - 3];
+    assert!(sent.len() > 2, "nothing was divided: {sent:?}");
+    for pair in sent.windows(2) {
+        let (later, earlier) = (&pair[0], &pair[1]);
+        assert!(time(later, "enqueuedAt") >= time(earlier, "finishedAt"), "sent together: {pair:?}");
+    }
     ground.end().await;
 }
 

@@ -7,7 +7,7 @@ use crate::{
     backend::write::{Replacement, Standing},
     document::{Document, Version},
     dual_write::worker::DualWriteWorker,
-    error::{BackendErrorKind, Side},
+    error::{BackendError, BackendErrorKind, Side},
     journal::{Duties, End, Entry},
     telemetry,
 };
@@ -38,6 +38,38 @@ impl DualWriteWorker {
         self.conclude(index, Side::Meili, cases, &replacements, ends).await;
         for _ in 0..copied {
             telemetry::dual_write_reconciled(Side::Meili);
+        }
+    }
+
+    /// Meilisearch had accepted what stands in PostgreSQL, and refuses it for good: PostgreSQL goes along, unless something
+    /// has come in between.
+    pub(super) async fn take_back(
+        &self,
+        index: &Arc<str>,
+        case: Case,
+        standing: Option<Standing>,
+        refusal: &BackendError,
+        ends: &mut Vec<(Entry, End)>,
+    ) {
+        let reading = self.source.read(index, std::slice::from_ref(&case.id));
+        let there = match self.call(Side::Meili, "reading what stands", reading).await {
+            Ok(read) => read.into_iter().next().flatten(),
+            Err(error) => return self.put_off_cases(vec![case], &self.meili, &error, ends),
+        };
+        let replacement = Replacement {
+            id: case.id.clone(),
+            expected: standing.as_ref().map(|standing| standing.version),
+            // It was marked when it was sent.
+            authority: None,
+            with: Some((self.above(&case, standing.as_ref()), there.map(Arc::new))),
+        };
+        match self.replace(index, Side::Meili, &[replacement]).await {
+            Ok(replaced) if replaced.contains(&true) => {
+                telemetry::dual_write_reconciled(Side::Meili);
+                case.end(End::Dead { why: refusal.to_string(), then: Duties::NONE }, ends);
+            }
+            Ok(_) => self.soon(vec![case], ends),
+            Err(error) => self.put_off_cases(vec![case], &self.pg, &error, ends),
         }
     }
 

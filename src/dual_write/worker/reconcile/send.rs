@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Found, cases_of, copy::touches};
 use crate::{
-    backend::write::TaskState,
+    backend::write::{Blame, TaskState},
     document::DocumentId,
     dual_write::worker::DualWriteWorker,
     error::{BackendError, BackendErrorKind, Side},
@@ -14,6 +14,15 @@ use crate::{
     telemetry,
     write::{Action, TaskId},
 };
+
+/// What became of documents that were sent.
+enum Carried {
+    Stands,
+    /// One of them, or one of another task, is refused.
+    Refused(Blame, BackendError),
+    /// For another reason.
+    Failed(BackendError),
+}
 
 impl DualWriteWorker {
     /// Sends what stands in PostgreSQL, and sees it stand.
@@ -38,24 +47,31 @@ impl DualWriteWorker {
         drop(held);
         let carried = match sent {
             Ok(tasks) => self.see_ended(tasks).await,
-            Err(error) => Err(error),
+            Err(error) => Carried::from(error),
         };
         match carried {
-            Ok(()) => {
+            Carried::Stands => {
                 let touches = touches(&found);
                 self.conclude(index, Side::Pg, cases_of(found), &touches, ends).await;
             }
-            Err(error) if error.kind() == BackendErrorKind::Rejected && found.len() > 1 => {
-                // Refused as a whole: one by one, to find out who is to blame.
-                for one in found {
-                    Box::pin(self.send_over(index, vec![one], ends)).await;
+            Carried::Refused(blame, error) => match divided(found, &blame) {
+                // One part after the other: together they would be refused again.
+                Ok(parts) => {
+                    for part in parts {
+                        Box::pin(self.send_over(index, part, ends)).await;
+                    }
                 }
-            }
-            Err(error) => {
+                Err(found) => {
+                    for one in found {
+                        self.not_carried(index, one, &blame, &error, ends).await;
+                    }
+                }
+            },
+            Carried::Failed(error) => {
                 if error.may_be_done() {
                     self.doubt(found.iter().map(as_sent)).await;
                 }
-                self.not_carried(found, &error, ends);
+                self.put_off_cases(cases_of(found), &self.meili, &error, ends);
             }
         }
     }
@@ -102,23 +118,33 @@ impl DualWriteWorker {
     }
 
     /// Waits for tasks, which are to succeed.
-    async fn see_ended(&self, tasks: Vec<TaskId>) -> Result<(), BackendError> {
+    async fn see_ended(&self, tasks: Vec<TaskId>) -> Carried {
         let failed =
-            |kind, why: String| Err(BackendError::new(Side::Meili, kind, "writing what was reconciled").caused_by(why));
+            |kind, why: &str| BackendError::new(Side::Meili, kind, "writing what was reconciled").caused_by(why);
         for task in tasks {
-            match self.ended(task).await? {
+            let state = match self.ended(task).await {
+                Ok(state) => state,
+                Err(error) => return Carried::from(error),
+            };
+            match state {
                 TaskState::Succeeded => {}
-                TaskState::Failed { permanent: true, why } => return failed(BackendErrorKind::Rejected, why),
-                TaskState::Failed { permanent: false, why } => return failed(BackendErrorKind::Internal, why),
+                TaskState::Failed { blame: Blame::Server, why } => {
+                    return Carried::Failed(failed(BackendErrorKind::Internal, &why));
+                }
+                TaskState::Failed { blame, why } => {
+                    return Carried::Refused(blame, failed(BackendErrorKind::Rejected, &why));
+                }
                 TaskState::Canceled | TaskState::Vanished => {
-                    return failed(BackendErrorKind::Internal, "the task was canceled or forgotten".to_owned());
+                    let why = "the task was canceled or forgotten";
+                    return Carried::Failed(failed(BackendErrorKind::Internal, why));
                 }
                 TaskState::Unfinished => {
-                    return failed(BackendErrorKind::Timeout, "the task has not ended in time".to_owned());
+                    let why = "the task has not ended in time";
+                    return Carried::Failed(failed(BackendErrorKind::Timeout, why));
                 }
             }
         }
-        Ok(())
+        Carried::Stands
     }
 
     /// The state of a task that has ended, or that has not for as long as a call may take.
@@ -136,14 +162,62 @@ impl DualWriteWorker {
         }
     }
 
-    fn not_carried(&self, found: Vec<Found>, error: &BackendError, ends: &mut Vec<(Entry, End)>) {
-        let cases = cases_of(found);
-        if error.kind() != BackendErrorKind::Rejected {
-            return self.put_off_cases(cases, &self.meili, error, ends);
-        }
+    /// A document that was refused, and by itself if it may be to blame.
+    async fn not_carried(
+        &self,
+        index: &Arc<str>,
+        (case, standing): Found,
+        blame: &Blame,
+        error: &BackendError,
+        ends: &mut Vec<(Entry, End)>,
+    ) {
         telemetry::dual_write_failed(Side::Meili, error.kind().as_str());
-        for case in cases {
-            case.end(End::Dead { why: error.to_string(), then: Duties::NONE }, ends);
+        let (is_to_blame, counts) = match blame {
+            Blame::Batch(Some(named)) => (*named == case.id, false),
+            Blame::Batch(None) => (case.newest().attempts + 1 >= self.shared.policy.attempts, true),
+            Blame::Documents | Blame::Server => (true, false),
+        };
+        if !is_to_blame {
+            telemetry::dual_write_retried(Side::Meili, 1);
+            let end = self.again(&self.meili, case.newest(), error, counts);
+            return case.end(end, ends);
+        }
+        // Meilisearch told its clients that it was accepted, and then refused it.
+        let was_accepted = case.entries.iter().all(|entry| entry.intent.authority == Side::Meili)
+            && case.entries.iter().any(|entry| entry.redo);
+        if was_accepted {
+            return self.take_back(index, case, standing, error, ends).await;
+        }
+        case.end(End::Dead { why: error.to_string(), then: Duties::NONE }, ends);
+    }
+}
+
+impl From<BackendError> for Carried {
+    fn from(error: BackendError) -> Self {
+        match error.kind() {
+            BackendErrorKind::Rejected => Self::Refused(Blame::Documents, error),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// What was refused as a whole, in two parts: the document that has been named and the others, which go first; else halves. As
+/// it was if none of them is to blame, or if it is only one.
+fn divided(mut found: Vec<Found>, blame: &Blame) -> Result<[Vec<Found>; 2], Vec<Found>> {
+    let place = match blame {
+        Blame::Batch(Some(named)) => found.iter().position(|(case, _)| case.id == *named),
+        _ => Some(found.len() / 2),
+    };
+    match (place, blame) {
+        _ if found.len() < 2 => Err(found),
+        (None, _) => Err(found),
+        (Some(place), Blame::Batch(Some(_))) => {
+            let one = vec![found.remove(place)];
+            Ok([found, one])
+        }
+        (Some(place), _) => {
+            let other = found.split_off(place);
+            Ok([found, other])
         }
     }
 }

@@ -6,11 +6,11 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, Query, State},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::{Value, error::Category, json};
 
 use super::{Answer, App, JSON, Parameters, accept, check_payload, content_type, json_body};
 use crate::{
@@ -170,13 +170,21 @@ fn read_json(body: &[u8]) -> Result<Vec<Document>, ApiError> {
         Some(b'[') => serde_json::from_slice(body),
         _ => return Err(unreadable("`json`", "data are neither an object nor a list of objects")),
     }
-    .map_err(|error| unreadable("`json`", error))
+    .map_err(|error| refused("`json`", &error))
 }
 
 /// A document a line.
 fn read_lines(body: &[u8]) -> Result<Vec<Document>, ApiError> {
     let documents = serde_json::Deserializer::from_slice(body).into_iter();
-    documents.collect::<Result<_, _>>().map_err(|error| unreadable("`ndjson`", error))
+    documents.collect::<Result<_, _>>().map_err(|error| refused("`ndjson`", &error))
+}
+
+/// Among documents, a value that is none Meilisearch takes for a failure of its own.
+fn refused(format: &str, error: &serde_json::Error) -> ApiError {
+    match error.classify() {
+        Category::Data => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+        _ => unreadable(format, error),
+    }
 }
 
 fn unreadable(format: &str, why: impl std::fmt::Display) -> ApiError {

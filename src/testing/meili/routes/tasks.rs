@@ -45,7 +45,7 @@ const PARAMETERS: [&str; 16] = [
     "beforeFinishedAt",
     "useNetwork",
 ];
-const IMITATED: [&str; 6] = ["limit", "from", "uids", "statuses", "indexUids", "afterFinishedAt"];
+const IMITATED: [&str; 7] = ["limit", "from", "batchUids", "uids", "statuses", "indexUids", "afterFinishedAt"];
 
 /// Newest first, from `from` down.
 pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> Answer {
@@ -54,7 +54,8 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
         return Err(ApiError::not_imitated(other));
     }
     let limit = number(&parameters, "limit", "invalid_task_limit", 20)?;
-    let uids = list_parameter(&parameters, "uids").map(read_uids).transpose()?;
+    let read = |name, code| list_parameter(&parameters, name).map(|uids| read_uids(name, code, &uids)).transpose();
+    let (uids, batches) = (read("uids", "invalid_task_uids")?, read("batchUids", "invalid_batch_uids")?);
     let from = number(&parameters, "from", "invalid_task_from", usize::MAX)?;
     let statuses = list_parameter(&parameters, "statuses");
     let all = ["enqueued", "processing", "succeeded", "failed", "canceled"];
@@ -85,6 +86,7 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
         let all = data.tasks.iter().rev().flatten();
         all.filter(|task| is_one_of(&statuses, task.status.as_str()) && is_one_of(&indexes, &task.index))
             .filter(|task| uids.as_ref().is_none_or(|uids| uids.contains(&task.uid)))
+            .filter(|task| batches.as_ref().is_none_or(|uids| task.batch.is_some_and(|uid| uids.contains(&uid))))
             .filter(|task| after.is_none_or(|after| task.finished_at.is_some_and(|end| end > after)))
     };
     let mut rest = matching().skip_while(|task| task.uid > from);
@@ -99,12 +101,12 @@ pub(super) async fn list(State(shared): App, Query(parameters): Parameters) -> A
     })))
 }
 
-fn read_uids(uids: Vec<String>) -> Result<HashSet<usize>, ApiError> {
+fn read_uids(name: &str, code: &'static str, uids: &[String]) -> Result<HashSet<usize>, ApiError> {
     let read = |(n, uid): (usize, &String)| {
         uid.parse().map_err(|_| {
             let message =
-                format!("Invalid value in parameter `uids[{n}]`: could not parse `{uid}` as a positive integer");
-            ApiError::bad_request("invalid_task_uids", message)
+                format!("Invalid value in parameter `{name}[{n}]`: could not parse `{uid}` as a positive integer");
+            ApiError::bad_request(code, message)
         })
     };
     uids.iter().enumerate().map(read).collect()
