@@ -49,10 +49,11 @@ impl Oracle<'_> {
         let drops = self.drops(&nodes, &all);
         let most = drops.may.iter().filter(|may| **may).count();
         let films = self.films.iter().enumerate().filter_map(|(number, film)| Some((number, film.as_ref()?)));
-        let films: Vec<(usize, &Film, Vec<[Vec<Held>; 3]>)> =
-            films.map(|(number, film)| (number, film, nodes.iter().map(|node| held(node, film)).collect())).collect();
+        let films: Vec<(usize, &Film)> = films.collect();
+        let held_by = |film: &Film| -> Vec<[Vec<Held>; 3]> { nodes.iter().map(|node| held(node, film)).collect() };
+        let held: Vec<Vec<[Vec<Held>; 3]>> = films.iter().map(|(_, film)| held_by(film)).collect();
         let mut bucket = Vec::new();
-        for (number, film, held) in &films {
+        for ((number, film), held) in films.iter().zip(&held) {
             let out = self.asked.without.as_ref().is_some_and(|without| !film.places(without).is_empty());
             let ways = (0..=most).map(|drop| paths(&nodes, held, &drops, 0, drop, 0));
             let found = ways.enumerate().find(|(_, paths)| !paths.is_empty());
