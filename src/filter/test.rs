@@ -18,9 +18,9 @@ pub enum Test {
     Empty,
     /// One of its values is one of these, or none is if `negated`.
     OneOf {
-        /// Normalized texts.
+        /// Normalized texts, ascending.
         texts: Vec<String>,
-        /// Numbers.
+        /// Numbers, ascending; no negative zero.
         numbers: Vec<f64>,
         /// Whether the answer is turned round.
         negated: bool,
@@ -61,22 +61,44 @@ impl Test {
     /// Whether an attribute passes; `None` is one that is not there.
     pub fn passes(&self, facet: Option<&Facet>) -> bool {
         let Some(facet) = facet else {
-            return matches!(self, Self::OneOf { negated: true, .. });
+            return self.is_negated();
         };
         match self {
             Self::Exists => true,
             Self::Null => facet.null,
             Self::Empty => facet.empty,
-            Self::OneOf { texts, numbers, negated } => {
-                let found = facet.texts.iter().any(|text| texts.contains(text))
-                    || facet.numbers.iter().any(|number| numbers.contains(number));
-                found != *negated
-            }
-            Self::Within { text, number } => {
-                facet.texts.iter().any(|value| text.contains(value))
-                    || number.is_some_and(|range| facet.numbers.iter().any(|value| range.contains(value)))
+            Self::OneOf { .. } | Self::Within { .. } => {
+                let found = facet.texts.iter().any(|text| self.is_met_by_text(text))
+                    || facet.numbers.iter().any(|number| self.is_met_by_number(*number));
+                found != self.is_negated()
             }
         }
+    }
+
+    /// Whether a [normalized](normalize) text is among those named; a test that [is negated](Self::is_negated) rules them out.
+    pub fn is_met_by_text(&self, value: &str) -> bool {
+        match self {
+            Self::OneOf { texts, .. } => texts.binary_search_by(|text| text.as_str().cmp(value)).is_ok(),
+            Self::Within { text: (low, high), .. } => {
+                let range = (low.as_ref().map(String::as_str), high.as_ref().map(String::as_str));
+                RangeBounds::<str>::contains(&range, value)
+            }
+            Self::Exists | Self::Null | Self::Empty => false,
+        }
+    }
+
+    /// The same of a number.
+    pub fn is_met_by_number(&self, value: f64) -> bool {
+        match self {
+            Self::OneOf { numbers, .. } => numbers.binary_search_by(|number| number.total_cmp(&value)).is_ok(),
+            Self::Within { number, .. } => number.is_some_and(|range| range.contains(&value)),
+            Self::Exists | Self::Null | Self::Empty => false,
+        }
+    }
+
+    /// Whether it holds if no value meets it.
+    pub fn is_negated(&self) -> bool {
+        matches!(self, Self::OneOf { negated: true, .. })
     }
 }
 
@@ -107,9 +129,10 @@ fn above(end: &Literal, text: fn(String) -> Bound<String>, number: fn(f64) -> Bo
 }
 
 fn one_of(literals: &[Literal], negated: bool) -> Test {
-    Test::OneOf {
-        texts: literals.iter().map(Literal::text).collect(),
-        numbers: literals.iter().filter_map(Literal::number).collect(),
-        negated,
-    }
+    let mut texts: Vec<String> = literals.iter().map(Literal::text).collect();
+    texts.sort_unstable();
+    // As in the values of documents, adding zero turns the negative zero into the positive one.
+    let mut numbers: Vec<f64> = literals.iter().filter_map(Literal::number).map(|number| number + 0.0).collect();
+    numbers.sort_unstable_by(f64::total_cmp);
+    Test::OneOf { texts, numbers, negated }
 }

@@ -247,8 +247,9 @@ impl PostgresIndex {
         let (mut ids, mut facets, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for (id, body) in rows {
             let document: Document = serde_json::from_str(&body).map_err(|error| internal(doing).caused_by(error))?;
-            facets.push(Json(derivation.facets(&document)));
-            words.push(derivation.words(&document));
+            let derived = derivation.derive(&document);
+            facets.push(Json(derived.facets()));
+            words.push(derived.words);
             ids.push(id);
         }
         let last = ids.last().cloned();

@@ -156,8 +156,9 @@ impl LoadColumns {
         self.versions.push(row.version.0);
         self.ordinals.push(ordinal);
         self.bodies.push(body);
-        self.facets.push(row.document.map_or_else(|| "{}".to_owned(), |fields| derivation.facets_as_text(fields)));
-        self.words.push(row.document.map(|fields| derivation.words(fields)).unwrap_or_default());
+        let derived = row.document.map(|fields| derivation.derive(fields)).unwrap_or_default();
+        self.facets.push(derived.facets_as_text());
+        self.words.push(derived.words);
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod search;
 mod search_indexes;
 mod sql;
 mod upkeep;
+mod values;
 mod words;
 mod writer;
 

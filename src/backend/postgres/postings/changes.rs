@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::{
         backend::postgres::words::pack,
+        filter::Facets,
         tokens::{DocumentWords, Field, Place},
     };
 
@@ -120,7 +121,7 @@ mod tests {
         for (word, position) in words {
             all.words.entry((*word).to_owned()).or_default().push(Place { field: Field(0), position: *position });
         }
-        Some(pack(&all))
+        Some(pack(&all, &Facets::new()))
     }
 
     #[test]
@@ -138,6 +139,7 @@ mod tests {
                 (word.to_owned(), of_word.iter().map(|(at, places)| (*at, places.is_some())).collect())
             })
             .collect();
+        // The word of all documents has changed as little.
         let expected = [("a", vec![(2, true)]), ("b", vec![(1, false)]), ("c", vec![(1, true)])];
         assert_eq!(found, expected.map(|(word, changes)| (word.to_owned(), changes)));
     }

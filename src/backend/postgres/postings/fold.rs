@@ -13,6 +13,7 @@ use crate::{
     backend::postgres::{
         error::{failed, index_not_found, internal},
         sql::BEGIN_UNHURRIED,
+        words::is_of_text,
     },
     error::BackendError,
 };
@@ -204,7 +205,7 @@ impl<'a> Fold<'a> {
             .map_err(failed(DOING))?;
         let come = self.come.drain(..).map(|word| (word, true));
         let words = come.chain(self.gone.drain(..).map(|word| (word, false)));
-        let (words, there): (Vec<String>, Vec<bool>) = words.filter(|(word, _)| !word.starts_with('\u{1}')).unzip();
+        let (words, there): (Vec<String>, Vec<bool>) = words.filter(|(word, _)| is_of_text(word)).unzip();
         if !words.is_empty() {
             let write = sqlx::query(sql::WRITE_WORDS).bind(self.number).bind(fold).bind(words).bind(there);
             write.execute(&mut *self.connection).await.map_err(failed(DOING))?;

@@ -54,7 +54,7 @@ impl Changes {
     /// The words with those that are in no block yet; `None` if there are none.
     pub(super) fn complete(&self, vocabulary: &Vocabulary) -> Option<Vocabulary> {
         let mut complete: Option<Vocabulary> = None;
-        for word in self.words.keys().filter(|word| !word.starts_with('\u{1}') && !vocabulary.holds(word)) {
+        for word in self.words.keys().filter(|word| words::is_of_text(word) && !vocabulary.holds(word)) {
             complete.get_or_insert_with(|| vocabulary.clone()).change(word, true);
         }
         complete

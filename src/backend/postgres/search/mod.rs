@@ -10,6 +10,7 @@ mod distinct;
 mod facets;
 mod fetch;
 mod hits;
+mod passing;
 mod pick;
 mod ranked;
 mod sql;
@@ -134,6 +135,7 @@ impl Search<'_> {
         let parsed = ParsedQuery::read(&self.query.text, &self.state.tokenizer, prefix);
         let nothing_to_fetch = parsed.terms.is_empty() && parsed.without.is_empty();
         let changes = if nothing_to_fetch { Changes::default() } else { Changes::read(snapshot, self.uid).await? };
+        let changes = Arc::new(changes);
         let complete = changes.complete(&self.state.vocabulary);
         let vocabulary = complete.as_ref().unwrap_or(&self.state.vocabulary);
         let graph = Arc::new(QueryGraph::new(&parsed, &self.state.deriver(vocabulary)));
@@ -146,7 +148,7 @@ impl Search<'_> {
         let picked = if parsed.terms.is_empty() {
             self.placeholder(snapshot, &graph, &fetched).await?
         } else {
-            self.ranked(snapshot, &graph, &fetched).await?
+            self.ranked(snapshot, &graph, &fetched, &changes).await?
         };
         let facets = match self.extras().and_then(|extras| extras.facets.as_deref()) {
             None => None,

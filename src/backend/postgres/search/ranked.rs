@@ -7,19 +7,17 @@ use sqlx::PgConnection;
 use super::{
     Search,
     aside::aside,
+    changes::Changes,
     pick::{Picked, Picker},
     sql,
 };
 use crate::{
     backend::postgres::error::failed,
     error::BackendError,
-    filter::Filter,
     ranking::{Fetched, Next, QueryGraph, Ranking, Request, Rule, RuleScore, Scorer, rules},
     sort::SortCriterion,
 };
 
-/// Up to so many documents that the words find are asked one by one whether they pass a filter.
-const FEW: usize = 3_000;
 /// Documents without an order of words that are looked at together for values that have been shown.
 const SOME: usize = 1_000;
 
@@ -30,6 +28,7 @@ impl Search<'_> {
         snapshot: &mut PgConnection,
         graph: &Arc<QueryGraph>,
         fetched: &Arc<Fetched>,
+        changes: &Arc<Changes>,
     ) -> Result<Picked, BackendError> {
         let rules: Arc<[Rule]> = rules(&self.state.settings, &self.sort).into();
         let scorer = self.extras().is_some_and(|extras| extras.scores()).then(|| self.scorer());
@@ -41,9 +40,9 @@ impl Search<'_> {
         };
         let passing = match &self.filter {
             None => None,
-            Some(filter) => Some(self.passing(snapshot, filter, fetched).await?),
+            Some(filter) => Some(self.passing(snapshot, filter, changes, |most| fetched.few(most)).await?),
         };
-        let passes = move |ordinal| passing.as_ref().is_none_or(|passing| passing.binary_search(&ordinal).is_ok());
+        let passes = move |ordinal| passing.as_ref().is_none_or(|passing| passing.contains(ordinal));
         let (graph, fetched, entries) = (Arc::clone(graph), Arc::clone(fetched), fetched.entries());
         let mut ranking = aside(entries, move || Ranking::new(graph, fetched, request, passes)).await?;
         let mut picker = Picker::new(self, &rules);
@@ -127,24 +126,6 @@ impl Search<'_> {
             slice = slice.end..slice.end + SOME;
         }
         picker.of_all(snapshot, self, total.unsigned_abs(), without).await
-    }
-
-    /// The ordinals that pass the filter, ascending; of the documents that matter.
-    async fn passing(
-        &self,
-        snapshot: &mut PgConnection,
-        filter: &Filter,
-        fetched: &Fetched,
-    ) -> Result<Vec<u64>, BackendError> {
-        let few =
-            fetched.few(FEW).map(|ordinals| ordinals.into_iter().map(|ordinal| ordinal as i64).collect::<Vec<_>>());
-        let passing: Vec<i64> = sql::passing(self.uid, filter, few.as_deref())
-            .build_query_scalar()
-            .persistent(false)
-            .fetch_one(snapshot)
-            .await
-            .map_err(failed("filtering"))?;
-        Ok(passing.into_iter().map(i64::unsigned_abs).collect())
     }
 
     async fn ranks(

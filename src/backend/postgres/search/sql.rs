@@ -38,6 +38,10 @@ pub(super) const POSTINGS: &str = "
         WHERE index_number = $1 AND word > u.low AND word < u.high AND NOT word = ANY ($2)
     ) p";
 
+/// The blocks of words, in no order.
+pub(super) const VALUES: &str =
+    "SELECT word, first, entries FROM search_postings WHERE index_number = $1 AND word = ANY ($2)";
+
 /// Documents by their ordinals.
 pub(super) const BODIES: &str = "
     SELECT ordinal, id, body::text FROM search_documents

@@ -90,8 +90,9 @@ impl<'a> Columns<'a> {
         self.ids.push(row.id);
         self.versions.push(row.version);
         self.bodies.push(body);
-        self.facets.push(Json(row.document.map_or_else(|| serde_json::json!({}), |fields| derivation.facets(fields))));
-        self.words.push(row.document.map(|fields| derivation.words(fields)).unwrap_or_default());
+        let derived = row.document.map(|fields| derivation.derive(fields)).unwrap_or_default();
+        self.facets.push(Json(derived.facets()));
+        self.words.push(derived.words);
         self.ages.push(row.age.filter(|age| *age < LONGEST_AGE));
     }
 
