@@ -39,7 +39,12 @@ impl SortCriterion {
 
     /// Which of two documents comes first, by their values of the attribute. `None` is a document without it.
     pub fn compare(&self, a: Option<&Facet>, b: Option<&Facet>) -> Ordering {
-        match (self.direction.decisive(a), self.direction.decisive(b)) {
+        self.compare_values(self.direction.decisive(a), self.direction.decisive(b))
+    }
+
+    /// The same by the values that count.
+    pub(crate) fn compare_values(&self, a: Decisive<'_>, b: Decisive<'_>) -> Ordering {
+        match (a, b) {
             (Decisive::Number(a), Decisive::Number(b)) => self.direction.turn(a.total_cmp(&b)),
             (Decisive::Text(a), Decisive::Text(b)) => self.direction.turn(a.cmp(b)),
             (a, b) => a.class().cmp(&b.class()),
@@ -48,7 +53,8 @@ impl SortCriterion {
 }
 
 /// The one value of an attribute that counts.
-enum Decisive<'a> {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Decisive<'a> {
     Number(f64),
     Text(&'a str),
     Missing,

@@ -100,6 +100,21 @@ fn push_within(
     query.push_bind(bound(json!({"low": low, "high": high}))).push("), FALSE)");
 }
 
+/// The conditions that all hold for whatever passes, and of which an index finds the documents: each asks for one of a few values.
+pub(super) fn selective(filter: &Filter) -> Vec<&Filter> {
+    match filter {
+        Filter::And(filters) => filters.iter().flat_map(selective).collect(),
+        Filter::Or(filters) if filters.iter().all(|filter| selective(filter) == [filter]) => vec![filter],
+        Filter::Or(_) | Filter::Not(_) => Vec::new(),
+        Filter::Condition { condition, .. } => match condition.test() {
+            Test::OneOf { texts, numbers, negated: false } if texts.len() + numbers.len() <= MOST_ALTERNATIVES => {
+                vec![filter]
+            }
+            _ => Vec::new(),
+        },
+    }
+}
+
 /// How many parameters [`push_filter`] binds, at most.
 pub(super) fn parameters(filter: &Filter) -> usize {
     match filter {

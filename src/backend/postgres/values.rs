@@ -6,6 +6,7 @@
 use crate::{
     filter::{Facet, Test},
     ranking::{read, write},
+    sort::{Decisive, Direction},
 };
 
 /// Bytes of the values of a document, at most. Filters are mostly about short values; others are asked of the row.
@@ -39,27 +40,57 @@ pub(super) fn pack(facet: &Facet) -> Vec<u8> {
     if bytes.len() > MOST { vec![flags | LARGE] } else { bytes }
 }
 
-/// Whether packed values pass a test. `None`: the row has to be asked, or these are no packed values.
+/// Whether packed values pass a test. `None`: the row has to be asked.
 pub(super) fn passes(test: &Test, bytes: &[u8]) -> Option<bool> {
-    let (flags, mut rest) = bytes.split_first()?;
+    let flags = bytes.first()?;
     match test {
-        Test::Exists => return Some(true),
-        Test::Null => return Some(flags & NULL != 0),
-        Test::Empty => return Some(flags & EMPTY != 0),
-        Test::OneOf { .. } | Test::Within { .. } if flags & LARGE != 0 => return None,
-        Test::OneOf { .. } | Test::Within { .. } => {}
+        Test::Exists => Some(true),
+        Test::Null => Some(flags & NULL != 0),
+        Test::Empty => Some(flags & EMPTY != 0),
+        Test::OneOf { .. } | Test::Within { .. } => {
+            let mut found = false;
+            each(bytes, |value| {
+                found |= match value {
+                    Decisive::Number(number) => test.is_met_by_number(number),
+                    Decisive::Text(text) => test.is_met_by_text(text),
+                    Decisive::Missing => false,
+                }
+            })?;
+            Some(found != test.is_negated())
+        }
     }
-    let mut found = false;
+}
+
+/// The one of packed values that a sort goes by. `None`: the row has to be asked.
+pub(super) fn decisive(bytes: &[u8], direction: Direction) -> Option<Decisive<'_>> {
+    let last = direction == Direction::Descending;
+    let mut decisive = Decisive::Missing;
+    each(bytes, |value| {
+        decisive = match (decisive, value) {
+            (Decisive::Missing, first) => first,
+            (Decisive::Number(_), Decisive::Number(_)) | (Decisive::Text(_), Decisive::Text(_)) if last => value,
+            (first, _) => first,
+        }
+    })?;
+    Some(decisive)
+}
+
+/// Visits the numbers, then the texts, both ascending. `None`: they are not there, or these are no packed values.
+fn each<'a>(bytes: &'a [u8], mut visit: impl FnMut(Decisive<'a>)) -> Option<()> {
+    let (flags, mut rest) = bytes.split_first()?;
+    if flags & LARGE != 0 {
+        return None;
+    }
     for _ in 0..read(&mut rest)? {
-        found |= test.is_met_by_number(number(&mut rest)?);
+        visit(Decisive::Number(number(&mut rest)?));
     }
     while !rest.is_empty() {
         let length = usize::try_from(read(&mut rest)?).ok()?;
         let (text, others) = rest.split_at_checked(length)?;
-        found |= test.is_met_by_text(std::str::from_utf8(text).ok()?);
+        visit(Decisive::Text(std::str::from_utf8(text).ok()?));
         rest = others;
     }
-    Some(found != test.is_negated())
+    Some(())
 }
 
 fn number(bytes: &mut &[u8]) -> Option<f64> {
@@ -78,7 +109,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::filter::{Comparison, Condition, Literal};
+    use crate::{
+        filter::{Comparison, Condition, Literal},
+        sort::SortCriterion,
+    };
 
     fn any_number() -> impl Strategy<Value = f64> {
         prop_oneof![(-3..4_i32).prop_map(f64::from), Just(0.5), Just(9.1e15), Just(-1e300), Just(1_700_000_000.0)]
@@ -122,8 +156,19 @@ mod tests {
         }
 
         #[test]
+        fn packed_values_are_sorted_as_the_values_are(a in any_facet(), b in any_facet(), descends in any::<bool>()) {
+            let direction = if descends { Direction::Descending } else { Direction::Ascending };
+            let criterion = SortCriterion { attribute: "a".to_owned(), direction };
+            let (packed_a, packed_b) = (pack(&a), pack(&b));
+            if let (Some(x), Some(y)) = (decisive(&packed_a, direction), decisive(&packed_b, direction)) {
+                prop_assert_eq!(criterion.compare_values(x, y), criterion.compare(Some(&a), Some(&b)));
+            }
+        }
+
+        #[test]
         fn any_bytes_can_be_asked(bytes in prop::collection::vec(any::<u8>(), 0..40), condition in any_condition()) {
             passes(&condition.test(), &bytes);
+            decisive(&bytes, Direction::Descending);
         }
     }
 }

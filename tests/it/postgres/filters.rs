@@ -37,7 +37,7 @@ const TEXTS: [&str; 18] = [
     "{\"a\": 1}",
 ];
 
-fn any_name() -> impl Strategy<Value = String> {
+pub(super) fn any_name() -> impl Strategy<Value = String> {
     prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned)
 }
 
@@ -45,7 +45,7 @@ fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(TEXTS.to_vec()).prop_map(str::to_owned), 1 => any::<String>()]
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
+pub(super) fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -61,7 +61,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+pub(super) fn any_object(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
     prop::collection::vec((any_name(), value), 0..4).prop_map(|fields| fields.into_iter().collect())
 }
 
@@ -82,7 +82,7 @@ fn any_condition() -> impl Strategy<Value = Condition> {
     ]
 }
 
-fn any_filter() -> impl Strategy<Value = Filter> {
+pub(super) fn any_filter() -> impl Strategy<Value = Filter> {
     let leaf =
         (any_name(), any_condition()).prop_map(|(attribute, condition)| Filter::Condition { attribute, condition });
     leaf.prop_recursive(3, 8, 3, |inner| {

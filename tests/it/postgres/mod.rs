@@ -10,6 +10,7 @@ mod memory;
 mod oracle;
 mod postings;
 mod search;
+mod values;
 mod varied;
 mod writes;
 

@@ -6,13 +6,16 @@
 
 mod aside;
 mod changes;
+mod columns;
 mod distinct;
 mod facets;
 mod fetch;
 mod hits;
+mod listed;
 mod passing;
 mod pick;
 mod ranked;
+mod sorted;
 mod sql;
 mod state;
 
@@ -33,7 +36,7 @@ use crate::{
     backend::{SearchBackend, Upkeep, write::TargetWriter},
     error::{BackendError, Side},
     filter::Filter,
-    ranking::{Fetched, Matched, ParsedQuery, QueryGraph, Scope},
+    ranking::{Fetched, Matched, ParsedQuery, QueryGraph, Rule, Scope, rules},
     search::{Extras, SearchHits, SearchQuery},
     settings::{IndexSettings, PrefixSearch, SearchedOn},
     sort::SortCriterion,
@@ -134,7 +137,11 @@ impl Search<'_> {
         let prefix = settings.prefix_search == PrefixSearch::IndexingTime;
         let parsed = ParsedQuery::read(&self.query.text, &self.state.tokenizer, prefix);
         let nothing_to_fetch = parsed.terms.is_empty() && parsed.without.is_empty();
-        let changes = if nothing_to_fetch { Changes::default() } else { Changes::read(snapshot, self.uid).await? };
+        let changes = if nothing_to_fetch && !self.looks_at_values() {
+            Changes::default()
+        } else {
+            Changes::read(snapshot, self.uid).await?
+        };
         let changes = Arc::new(changes);
         let complete = changes.complete(&self.state.vocabulary);
         let vocabulary = complete.as_ref().unwrap_or(&self.state.vocabulary);
@@ -146,7 +153,7 @@ impl Search<'_> {
         };
         let fetched = Arc::new(fetched);
         let picked = if parsed.terms.is_empty() {
-            self.placeholder(snapshot, &graph, &fetched).await?
+            self.listed(snapshot, &graph, &fetched, &changes).await?
         } else {
             self.ranked(snapshot, &graph, &fetched, &changes).await?
         };
@@ -159,6 +166,12 @@ impl Search<'_> {
             shows.map(|_| Matched::new(&parsed, &graph, &fetched, &self.scope, picked.looked_for)).unwrap_or_default();
         let hits = self.hits(snapshot, &picked, &matched).await?;
         Ok(SearchHits { facets, ..SearchHits::new(hits, picked.total) })
+    }
+
+    /// Whether values decide which documents are found, or their order.
+    fn looks_at_values(&self) -> bool {
+        let by_values = |rule: &Rule| matches!(rule, Rule::Values(_));
+        self.filter.is_some() || rules(&self.state.settings, &self.sort).iter().any(by_values)
     }
 
     fn extras(&self) -> Option<&Extras> {

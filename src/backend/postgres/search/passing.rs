@@ -1,24 +1,22 @@
 //! Which documents pass a filter: by the values that postings hold, and by the rows where those do not say.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use roaring::RoaringTreemap;
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::PgConnection;
 
-use super::{Search, aside::aside, changes::Changes, sql};
+use super::{Search, aside::aside, changes::Changes, columns::Columns, sql};
 use crate::{
-    backend::postgres::{
-        error::{failed, internal},
-        postings::each_entry,
-        values::passes,
-        words::value_word,
-    },
+    backend::postgres::{error::failed, filter::selective, values::passes},
     error::BackendError,
     filter::{Condition, Filter},
 };
 
 /// Up to so many documents are asked one by one: that takes less time than reading the values of all.
-const FEW: usize = 500;
+pub(super) const FEW: usize = 500;
+
+/// So many conditions are tried for one that few documents meet.
+const MOST_CONDITIONS: usize = 4;
 
 const DOING: &str = "filtering";
 
@@ -32,6 +30,11 @@ pub(super) struct Documents {
 impl Documents {
     pub(super) fn contains(&self, ordinal: u64) -> bool {
         self.some.contains(ordinal) != self.all_but
+    }
+
+    /// Those that are not all but some, if so.
+    pub(super) fn some(&self) -> Option<&RoaringTreemap> {
+        (!self.all_but).then_some(&self.some)
     }
 
     fn all() -> Self {
@@ -57,8 +60,14 @@ impl Documents {
     }
 }
 
+impl From<RoaringTreemap> for Documents {
+    fn from(some: RoaringTreemap) -> Self {
+        Self { some, all_but: false }
+    }
+}
+
 impl Search<'_> {
-    /// The documents that pass the filter; of `few`, if there are no more than those to ask about.
+    /// The documents that pass a filter; only those among `few`, if it gives any for the most there may be.
     pub(super) async fn passing(
         &self,
         snapshot: &mut PgConnection,
@@ -67,23 +76,44 @@ impl Search<'_> {
         few: impl FnOnce(usize) -> Option<Vec<u64>>,
     ) -> Result<Documents, BackendError> {
         if let Some(few) = few(FEW) {
-            return Ok(Documents { some: self.passing_rows(snapshot, filter, Some(few)).await?, all_but: false });
+            return self.passing_rows(snapshot, filter, Some(few)).await;
         }
-        let words: Option<Vec<String>> = filter.attributes().into_iter().map(value_word).collect();
-        let Some(words) = words else {
-            return Ok(Documents { some: self.passing_rows(snapshot, filter, None).await?, all_but: false });
-        };
-        let values = Values::read(snapshot, self.state.number, &words, changes).await?;
+        if let Some(few) = self.few_passing(snapshot, filter).await? {
+            return self.passing_rows(snapshot, filter, Some(few)).await;
+        }
+        let columns = Columns::read(snapshot, self.state.number, filter.attributes(), changes).await?;
+        let Some(columns) = columns else { return self.passing_rows(snapshot, filter, None).await };
         let (documents, undecided) = {
             let filter = filter.clone();
-            aside(values.documents(), move || values.judge(&filter)).await??
+            aside(columns.len(), move || judge(&columns, &filter)).await??
         };
         if undecided.is_empty() {
             return Ok(documents);
         }
         let decided = self.passing_rows(snapshot, filter, Some(undecided.iter().collect())).await?;
-        let undecided = Documents { some: undecided, all_but: false };
-        Ok(documents.and(undecided.not()).or(Documents { some: decided, all_but: false }))
+        Ok(documents.and(Documents::from(undecided).not()).or(decided))
+    }
+
+    /// A few documents among which are all that pass, if an index finds them. The planner knows frequent values, and does not look far for
+    /// those.
+    async fn few_passing(
+        &self,
+        snapshot: &mut PgConnection,
+        filter: &Filter,
+    ) -> Result<Option<Vec<u64>>, BackendError> {
+        let mut conditions = selective(filter);
+        conditions.truncate(MOST_CONDITIONS);
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let found: Vec<Vec<i64>> = sql::some_passing(self.uid, &conditions, FEW as i64 + 1)
+            .build_query_scalar()
+            .persistent(false)
+            .fetch_all(snapshot)
+            .await
+            .map_err(failed(DOING))?;
+        let few = found.into_iter().min_by_key(Vec::len).filter(|few| few.len() <= FEW);
+        Ok(few.map(|few| few.into_iter().map(i64::unsigned_abs).collect()))
     }
 
     /// The same by the rows: of some documents, or of all.
@@ -92,7 +122,7 @@ impl Search<'_> {
         snapshot: &mut PgConnection,
         filter: &Filter,
         some: Option<Vec<u64>>,
-    ) -> Result<RoaringTreemap, BackendError> {
+    ) -> Result<Documents, BackendError> {
         let some: Option<Vec<i64>> = some.map(|ordinals| ordinals.into_iter().map(|ordinal| ordinal as i64).collect());
         let passing: Vec<i64> = sql::passing(self.uid, filter, some.as_deref())
             .build_query_scalar()
@@ -100,96 +130,68 @@ impl Search<'_> {
             .fetch_one(snapshot)
             .await
             .map_err(failed(DOING))?;
-        Ok(passing.into_iter().map(i64::unsigned_abs).collect())
+        Ok(passing.into_iter().map(i64::unsigned_abs).collect::<RoaringTreemap>().into())
     }
 }
 
-/// The values of some attributes in all documents.
-struct Values {
-    /// The blocks, in no order.
-    rows: Vec<PgRow>,
-    changes: Arc<Changes>,
-}
-
-impl Values {
-    async fn read(
-        snapshot: &mut PgConnection,
-        index: i32,
-        words: &[String],
-        changes: &Arc<Changes>,
-    ) -> Result<Self, BackendError> {
-        let rows = sqlx::query(sql::VALUES).bind(index).bind(words).fetch_all(snapshot).await.map_err(failed(DOING))?;
-        Ok(Self { rows, changes: Arc::clone(changes) })
-    }
-
-    /// About how many documents there are to look at.
-    fn documents(&self) -> usize {
-        const OF_A_BLOCK: usize = 300;
-        self.rows.len() * OF_A_BLOCK + self.changes.outdated.len()
-    }
-
-    /// The documents that pass, and those of which the rows have to be asked.
-    fn judge(&self, filter: &Filter) -> Result<(Documents, RoaringTreemap), BackendError> {
-        let mut blocks: HashMap<&str, Vec<(i64, &[u8])>> = HashMap::new();
-        for row in &self.rows {
-            let block: (&str, i64, &[u8]) = block(row).map_err(failed(DOING))?;
-            blocks.entry(block.0).or_default().push((block.1, block.2));
-        }
-        blocks.values_mut().for_each(|blocks| blocks.sort_unstable_by_key(|(first, _)| *first));
-        let mut judge = Judge { blocks, changes: &self.changes, undecided: RoaringTreemap::new() };
-        let documents = judge
-            .filter(filter)
-            .ok_or_else(|| internal("filtering: a block of values is damaged; rebuild the postings"))?;
-        Ok((documents, judge.undecided))
-    }
-}
-
-fn block(row: &PgRow) -> Result<(&str, i64, &[u8]), sqlx::Error> {
-    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+/// The documents that pass, and those of which the rows have to be asked.
+fn judge(columns: &Columns, filter: &Filter) -> Result<(Documents, RoaringTreemap), BackendError> {
+    let mut judge = Judge { columns, undecided: RoaringTreemap::new() };
+    Ok((judge.filter(filter)?, judge.undecided))
 }
 
 struct Judge<'a> {
-    /// By word, in the order of their documents.
-    blocks: HashMap<&'a str, Vec<(i64, &'a [u8])>>,
-    changes: &'a Changes,
+    columns: &'a Columns,
     undecided: RoaringTreemap,
 }
 
 impl Judge<'_> {
-    /// The documents that pass; `None` if a block is damaged.
-    fn filter(&mut self, filter: &Filter) -> Option<Documents> {
+    fn filter(&mut self, filter: &Filter) -> Result<Documents, BackendError> {
         match filter {
             Filter::And(filters) => {
-                filters.iter().try_fold(Documents::all(), |all, filter| Some(all.and(self.filter(filter)?)))
+                filters.iter().try_fold(Documents::all(), |all, filter| Ok(all.and(self.filter(filter)?)))
             }
             Filter::Or(filters) => {
-                filters.iter().try_fold(Documents::default(), |all, filter| Some(all.or(self.filter(filter)?)))
+                filters.iter().try_fold(Documents::default(), |all, filter| Ok(all.or(self.filter(filter)?)))
             }
-            Filter::Not(filter) => Some(self.filter(filter)?.not()),
+            Filter::Not(filter) => Ok(self.filter(filter)?.not()),
             Filter::Condition { attribute, condition } => self.condition(attribute, condition),
         }
     }
 
-    fn condition(&mut self, attribute: &str, condition: &Condition) -> Option<Documents> {
-        let (test, word) = (condition.test(), value_word(attribute)?);
+    fn condition(&mut self, attribute: &str, condition: &Condition) -> Result<Documents, BackendError> {
+        let test = condition.test();
         let (mut some, all_but) = (RoaringTreemap::new(), test.is_negated());
-        let mut judge = |ordinal: u64, values: &[u8]| match passes(&test, values) {
+        self.columns.each(attribute, |ordinal, values| match passes(&test, values) {
             // A document without the attribute passes if the test is negated: noted are those that do otherwise.
             Some(passed) if passed != all_but => drop(some.insert(ordinal)),
             Some(_) => {}
             None => drop(self.undecided.insert(ordinal)),
-        };
-        for (_, block) in self.blocks.get(word.as_str()).into_iter().flatten() {
-            each_entry(block, |ordinal, values| {
-                let ordinal = ordinal.unsigned_abs();
-                if !self.changes.outdated.contains(&ordinal) {
-                    judge(ordinal, block.get(values).unwrap_or_default());
-                }
-            })?;
+        })?;
+        Ok(Documents { some, all_but })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_documents() -> impl Strategy<Value = Documents> {
+        let some = prop::collection::vec(prop_oneof![0..20_u64, (1 << 32)..(1 << 32) + 5_u64], 0..12);
+        (some, any::<bool>()).prop_map(|(some, all_but)| Documents { some: some.into_iter().collect(), all_but })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_joined_contains_what_its_parts_do(a in any_documents(), b in any_documents()) {
+            for ordinal in (0..22).chain((1 << 32)..(1 << 32) + 6) {
+                let (in_a, in_b) = (a.contains(ordinal), b.contains(ordinal));
+                prop_assert_eq!(a.clone().and(b.clone()).contains(ordinal), in_a && in_b);
+                prop_assert_eq!(a.clone().or(b.clone()).contains(ordinal), in_a || in_b);
+                prop_assert_eq!(a.clone().not().contains(ordinal), !in_a);
+            }
         }
-        for (ordinal, values) in self.changes.words.get(&word).into_iter().flatten() {
-            judge(*ordinal, values);
-        }
-        Some(Documents { some, all_but })
     }
 }

@@ -1,4 +1,4 @@
-//! Which documents a query finds, in their order.
+//! Which documents a query with terms finds, in their order.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,18 +8,18 @@ use super::{
     Search,
     aside::aside,
     changes::Changes,
+    columns::Columns,
+    passing::FEW,
     pick::{Picked, Picker},
+    sorted::ranks,
     sql,
 };
 use crate::{
     backend::postgres::error::failed,
     error::BackendError,
-    ranking::{Fetched, Next, QueryGraph, Ranking, Request, Rule, RuleScore, Scorer, rules},
+    ranking::{Fetched, Next, QueryGraph, Ranking, Request, Rule, Scorer, rules},
     sort::SortCriterion,
 };
-
-/// Documents without an order of words that are looked at together for values that have been shown.
-const SOME: usize = 1_000;
 
 impl Search<'_> {
     /// Those of a query with terms.
@@ -62,7 +62,7 @@ impl Search<'_> {
             match bucket {
                 Next::End => break,
                 Next::Values(criterion, documents) => {
-                    let ranks = self.ranks(snapshot, &criterion, &documents).await?;
+                    let ranks = self.ranks(snapshot, &criterion, &documents, changes).await?;
                     ranking.supply(&ranks);
                 }
                 Next::Equal(equal) => {
@@ -82,58 +82,23 @@ impl Search<'_> {
         Scorer { worst_attribute: if self.scope.alike { 0 } else { worst as u32 } }
     }
 
-    /// Those of a query without terms: all documents, by the sort criteria and in their order.
-    pub(super) async fn placeholder(
-        &self,
-        snapshot: &mut PgConnection,
-        graph: &QueryGraph,
-        fetched: &Fetched,
-    ) -> Result<Picked, BackendError> {
-        let doing = "listing documents";
-        let without: Vec<i64> = fetched.without(graph, &self.scope).into_iter().map(|ordinal| ordinal as i64).collect();
-        let total: i64 = sql::count(self.uid, self.filter.as_ref(), &without)
-            .build_query_scalar()
-            .persistent(self.is_kept())
-            .fetch_one(&mut *snapshot)
-            .await
-            .map_err(failed(doing))?;
-        let rules = rules(&self.state.settings, &self.sort);
-        let sort: Vec<SortCriterion> = rules
-            .iter()
-            .filter_map(|rule| match rule {
-                Rule::Values(criterion) => Some(criterion.clone()),
-                _ => None,
-            })
-            .collect();
-        let scores: Arc<[RuleScore]> = sort.iter().map(|criterion| RuleScore::Values(criterion.to_string())).collect();
-        let mut picker = Picker::new(self, &rules);
-        let mut slice = picker.slice();
-        while picker.wants_more() {
-            let bounded = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-            let bounds = (bounded(slice.start), bounded(slice.len()));
-            let ordinals: Vec<i64> = sql::slice(self.uid, self.filter.as_ref(), &without, &sort, bounds)
-                .build_query_scalar()
-                .persistent(self.is_kept())
-                .fetch_all(&mut *snapshot)
-                .await
-                .map_err(failed(doing))?;
-            let ordinals: Vec<u64> = ordinals.into_iter().map(|ordinal| ordinal as u64).collect();
-            let most = picker.missing();
-            picker.bucket(snapshot, self.uid, &ordinals, Some(Arc::clone(&scores)), most).await?;
-            if !picker.is_distinct() || ordinals.len() < slice.len() {
-                break;
-            }
-            slice = slice.end..slice.end + SOME;
-        }
-        picker.of_all(snapshot, self, total.unsigned_abs(), without).await
-    }
-
+    /// The rank of each document by the values of an attribute.
     async fn ranks(
         &self,
         snapshot: &mut PgConnection,
         criterion: &SortCriterion,
         documents: &[u64],
+        changes: &Arc<Changes>,
     ) -> Result<HashMap<u64, u32>, BackendError> {
+        if documents.len() > FEW {
+            let attribute = [criterion.attribute.as_str()];
+            if let Some(columns) = Columns::read(snapshot, self.state.number, attribute, changes).await? {
+                let (criterion, documents) = (criterion.clone(), documents.to_vec());
+                if let Some(ranks) = aside(columns.len(), move || ranks(&columns, &criterion, documents)).await?? {
+                    return Ok(ranks);
+                }
+            }
+        }
         let documents = documents.iter().map(|ordinal| *ordinal as i64).collect();
         let ranks: Vec<(i64, i64)> = sql::ranks(self.uid, criterion, documents)
             .build_query_as()

@@ -39,7 +39,7 @@ pub(super) const POSTINGS: &str = "
     ) p";
 
 /// The blocks of words, in no order.
-pub(super) const VALUES: &str =
+pub(super) const BLOCKS: &str =
     "SELECT word, first, entries FROM search_postings WHERE index_number = $1 AND word = ANY ($2)";
 
 /// Documents by their ordinals.
@@ -63,6 +63,18 @@ pub(super) fn passing(uid: &str, filter: &Filter, some: Option<&[i64]>) -> Query
     push_universe(&mut query, uid, Some(filter));
     if let Some(some) = some {
         query.push(" AND d.ordinal = ANY (").push_bind(some.to_vec()).push(")");
+    }
+    query
+}
+
+/// For each of these filters the ordinals of some documents that pass, up to a number.
+pub(super) fn some_passing(uid: &str, filters: &[&Filter], most: i64) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::default();
+    for (nth, filter) in filters.iter().enumerate() {
+        query.push(if nth == 0 { "" } else { " UNION ALL " });
+        query.push("SELECT COALESCE(array_agg(ordinal), '{}') FROM (SELECT d.ordinal");
+        push_universe(&mut query, uid, Some(filter));
+        query.push(" LIMIT ").push_bind(most).push(") s");
     }
     query
 }

@@ -1,0 +1,92 @@
+//! The values that postings hold of some attributes, in all documents.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sqlx::{PgConnection, Row, postgres::PgRow};
+
+use super::{changes::Changes, sql};
+use crate::{
+    backend::postgres::{
+        error::{failed, internal},
+        postings::each_entry,
+        words::{ALL_DOCUMENTS, value_word},
+    },
+    error::BackendError,
+};
+
+const DOING: &str = "reading the values of attributes";
+/// About how many documents a block has.
+const OF_A_BLOCK: usize = 300;
+
+/// The values of some attributes in all documents.
+pub(super) struct Columns {
+    rows: Vec<PgRow>,
+    /// The blocks of each word by their places in `rows`, in the order of their documents.
+    blocks: HashMap<String, Vec<usize>>,
+    changes: Arc<Changes>,
+}
+
+impl Columns {
+    /// Reads the values of attributes, and which documents there are. `None` if postings do not hold the values of one.
+    pub(super) async fn read<'a>(
+        snapshot: &mut PgConnection,
+        index: i32,
+        attributes: impl IntoIterator<Item = &'a str>,
+        changes: &Arc<Changes>,
+    ) -> Result<Option<Self>, BackendError> {
+        let words: Option<Vec<String>> = attributes.into_iter().map(value_word).collect();
+        let Some(mut words) = words else { return Ok(None) };
+        words.push(ALL_DOCUMENTS.to_owned());
+        let rows = sqlx::query(sql::BLOCKS).bind(index).bind(words).fetch_all(snapshot).await.map_err(failed(DOING))?;
+        let mut places: HashMap<String, Vec<(i64, usize)>> = HashMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            let word: &str = row.try_get(0).map_err(failed(DOING))?;
+            let first: i64 = row.try_get(1).map_err(failed(DOING))?;
+            match places.get_mut(word) {
+                Some(places) => places.push((first, place)),
+                None => drop(places.insert(word.to_owned(), vec![(first, place)])),
+            }
+        }
+        let in_order = |(word, mut places): (String, Vec<(i64, usize)>)| {
+            places.sort_unstable();
+            (word, places.into_iter().map(|(_, place)| place).collect())
+        };
+        let blocks = places.into_iter().map(in_order).collect();
+        Ok(Some(Self { rows, blocks, changes: Arc::clone(changes) }))
+    }
+
+    /// About how many values there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() * OF_A_BLOCK + self.changes.outdated.len()
+    }
+
+    /// Visits the documents that have an attribute, in their order, each with its values, packed.
+    pub(super) fn each<'a>(&'a self, attribute: &str, visit: impl FnMut(u64, &'a [u8])) -> Result<(), BackendError> {
+        self.each_of(&value_word(attribute).unwrap_or_default(), visit)
+    }
+
+    /// Visits all documents, in their order.
+    pub(super) fn each_document(&self, mut visit: impl FnMut(u64)) -> Result<(), BackendError> {
+        self.each_of(ALL_DOCUMENTS, |ordinal, _| visit(ordinal))
+    }
+
+    fn each_of<'a>(&'a self, word: &str, mut visit: impl FnMut(u64, &'a [u8])) -> Result<(), BackendError> {
+        let outdated = &self.changes.outdated;
+        let mut changed = self.changes.words.get(word).into_iter().flatten().peekable();
+        for place in self.blocks.get(word).into_iter().flatten() {
+            let block: &[u8] = self.rows[*place].try_get(2).map_err(failed(DOING))?;
+            each_entry(block, |ordinal, values| {
+                let ordinal = ordinal.unsigned_abs();
+                while let Some((before, values)) = changed.next_if(|(other, _)| **other < ordinal) {
+                    visit(*before, values);
+                }
+                if outdated.is_empty() || !outdated.contains(&ordinal) {
+                    visit(ordinal, block.get(values).unwrap_or_default());
+                }
+            })
+            .ok_or_else(|| internal("reading the values of attributes: a block is damaged; rebuild the postings"))?;
+        }
+        changed.for_each(|(ordinal, values)| visit(*ordinal, values));
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Filters and sorts over more documents than are asked one by one: they go by the values that postings hold.
+
+use std::collections::BTreeMap;
+
+use crossfade::{
+    backend::{SearchBackend, postgres::PostgresIndex, postgres::VersionedDocument},
+    document::{Document, DocumentId, Version},
+    filter::{Filter, facets},
+    search::{FilterInput, Page, SearchQuery},
+    sort::SortCriterion,
+};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{TestRng, TestRunner},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Ground,
+    filters::{any_filter, any_name, any_object, any_value},
+    ids, numbered, settings_of,
+};
+
+const DOCUMENTS: usize = 1_300;
+
+/// Draws the same values each time.
+struct Draw(TestRunner);
+
+impl Draw {
+    fn new() -> Self {
+        let rng = TestRng::deterministic_rng(prop::test_runner::RngAlgorithm::ChaCha);
+        Self(TestRunner::new_with_rng(ProptestConfig::default(), rng))
+    }
+
+    fn one<S: Strategy>(&mut self, strategy: S) -> S::Value {
+        strategy.new_tree(&mut self.0).unwrap().current()
+    }
+
+    /// A film, some of them with values that are not packed, or under a name that is not.
+    fn film(&mut self, n: usize) -> Value {
+        let mut film = self.one(any_object(any_value()));
+        match n % 40 {
+            0 => drop(film.insert("a".to_owned(), json!(["x".repeat(300), n]))),
+            1 => drop(film.insert("n".repeat(1_100), json!(n))),
+            _ => {}
+        }
+        film.insert("id".to_owned(), json!(n));
+        film.insert("title".to_owned(), json!("film"));
+        Value::from(film)
+    }
+}
+
+/// The index, and what it holds by the ordinals.
+struct Films {
+    index: PostgresIndex,
+    documents: BTreeMap<usize, Document>,
+}
+
+impl Films {
+    /// Loaded and folded; of some every other is changed after that, and one in ten gone.
+    async fn changed(ground: &Ground, draw: &mut Draw) -> Self {
+        let films: Vec<Value> = (0..DOCUMENTS).map(|n| draw.film(n)).collect();
+        let settings = json!({"searchableAttributes": ["title"], "filterableAttributes": ["*"],
+            "sortableAttributes": ["*"], "pagination": {"maxTotalHits": 5_000}});
+        let index = ground.options().index("films");
+        index.create("id", &settings_of(settings)).await.unwrap();
+        index.load(&numbered(&films)).await.unwrap();
+        index.fold_all().await.unwrap();
+        let mut documents: BTreeMap<usize, Document> =
+            films.iter().map(|film| film.as_object().unwrap().clone()).enumerate().collect();
+        let id = |n: usize| DocumentId::from_json(&json!(n)).unwrap();
+        let changed: Vec<usize> = (0..DOCUMENTS).step_by(13).collect();
+        let films = changed.iter().map(|n| (*n, draw.film(n + 7).as_object().unwrap().clone()));
+        let films: Vec<(usize, Document)> = films
+            .map(|(n, mut film)| {
+                film.insert("id".to_owned(), json!(n));
+                (n, film)
+            })
+            .collect();
+        let versioned = |(n, film): &(usize, Document)| VersionedDocument {
+            id: id(*n),
+            version: Version(2),
+            ordinal: *n as i64,
+            document: film.clone(),
+        };
+        index.load(&films.iter().map(versioned).collect::<Vec<_>>()).await.unwrap();
+        documents.extend(films);
+        let gone: Vec<usize> = (5..DOCUMENTS).step_by(101).collect();
+        index.delete(&gone.iter().map(|n| (id(*n), Version(3))).collect::<Vec<_>>()).await.unwrap();
+        documents.retain(|n, _| !gone.contains(n));
+        Self { index, documents }
+    }
+
+    async fn ask(&self, query: &SearchQuery) -> (Vec<usize>, u64) {
+        let hits = self.index.search(query).await.unwrap();
+        (ids(&hits).iter().map(|id| id.parse().unwrap()).collect(), hits.total)
+    }
+
+    async fn assert_like_memory(&self, filter: Option<&Filter>, sort: Option<&str>) {
+        let passing = self.documents.iter().filter(|(_, film)| filter.is_none_or(|filter| filter.matches(film)));
+        let mut expected: Vec<(usize, _)> = passing.map(|(n, film)| (*n, facets(film, |_| true))).collect();
+        if let Some(sort) = sort {
+            let criterion: SortCriterion = sort.parse().unwrap();
+            let name = criterion.attribute.clone();
+            expected.sort_by(|(_, a), (_, b)| criterion.compare(a.get(&name), b.get(&name)));
+        }
+        let expected: Vec<usize> = expected.into_iter().map(|(n, _)| n).collect();
+        for text in ["", "film"] {
+            for (offset, limit) in [(0, 2_000), (3, 10)] {
+                let query = SearchQuery {
+                    filter: filter.map(|filter| FilterInput::Expression(filter.to_string())),
+                    sort: sort.map(str::to_owned).into_iter().collect(),
+                    page: Page::Window { offset, limit },
+                    ..SearchQuery::new(text)
+                };
+                let page: Vec<usize> = expected.iter().skip(offset).take(limit).copied().collect();
+                let total = expected.len() as u64;
+                assert_eq!(self.ask(&query).await, (page, total), "{text:?}, {offset}: {query:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_documents_are_filtered_and_sorted_as_in_memory() {
+    let (ground, mut draw) = (Ground::new().await, Draw::new());
+    let films = Films::changed(&ground, &mut draw).await;
+    let long = format!("{} > 7", "n".repeat(1_100));
+    let long = Filter::parse(&FilterInput::Expression(long)).unwrap();
+    for folded in [false, true] {
+        if folded {
+            films.index.fold_all().await.unwrap();
+        }
+        films.assert_like_memory(Some(&long), None).await;
+        for nth in 0..40 {
+            let filter = draw.one(any_filter());
+            films.assert_like_memory(Some(&filter), None).await;
+            let sort = format!("{}:{}", draw.one(any_name()), if nth % 2 == 0 { "asc" } else { "desc" });
+            films.assert_like_memory((nth % 3 > 0).then_some(&filter), Some(&sort)).await;
+        }
+    }
+}
