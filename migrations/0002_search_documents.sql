@@ -35,7 +35,7 @@ CREATE TABLE search_documents (
     body       JSON,
     -- What filters and sort criteria see: {"year": {"exists": true, "numbers": [1990]}}
     facets     JSONB NOT NULL,
-    -- The searchable words with their places, as src/backend/postgres/words.rs packs them; none for a tombstone.
+    -- The searchable words with their places, and the values of `facets`, as src/backend/postgres/words.rs packs them; none for a tombstone.
     words      BYTEA NOT NULL,
     -- Who wrote the row last (0: a bulk load), when by this server's clock, and under which side's authority. Whoever
     -- replaces a row that somebody else wrote after the own write had begun does not know which of the two came first.

@@ -4,7 +4,9 @@
 
 CREATE TABLE search_postings (
     index_number INT NOT NULL,
-    word         TEXT COLLATE "C" NOT NULL, -- behind U+0001, a number: documents with a field of so many words
+    -- Behind U+0001, a number: documents with a field of so many words. Behind U+0002, an attribute: its values, see values.rs. U+0003: all
+    -- documents.
+    word         TEXT COLLATE "C" NOT NULL,
     first        BIGINT NOT NULL,         -- the first and the last ordinal in the block
     last         BIGINT NOT NULL,
     entries      BYTEA NOT NULL,          -- see src/backend/postgres/postings/block.rs

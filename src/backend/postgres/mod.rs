@@ -6,7 +6,7 @@
 //! What is written is searched at once. It is noted beside the postings, and folded into them by [`PostgresIndex::fold`], by a backfill,
 //! or by the worker of a [`Migration`](crate::migration::Migration).
 //!
-//! Filters become SQL in which every attribute and value is a bound parameter.
+//! Filters and sorts go by values that the postings hold as well, or become SQL in which every attribute and value is a bound parameter.
 //!
 //! [`PostgresIndex`] is one index, searched and loaded; [`PostgresWriter`] is what the write path writes all indexes with.
 

@@ -185,10 +185,13 @@ async fn names_and_values_are_never_sql() {
 #[tokio::test]
 async fn words_and_values_are_found_through_the_indexes() {
     let ground = Ground::new().await;
+    // Rows so large that reading all of them is out of the question.
+    let plot = "a plot ".repeat(150);
     let documents: Vec<Value> = (0..4000)
-        .map(|n| json!({"id": n, "title": format!("film number{n}"), "genre": format!("g{}", n % 500)}))
+        .map(|n| json!({"id": n, "title": format!("film number{n}"), "genre": format!("g{}", n % 500), "plot": plot}))
         .collect();
-    let index = ground.index(json!({"filterableAttributes": ["genre"]}), &documents).await;
+    let settings = json!({"filterableAttributes": ["genre"], "searchableAttributes": ["title"]});
+    let index = ground.index(settings, &documents).await;
     index.fold_all().await.unwrap();
     index.analyze().await.unwrap();
     let mut psql = ground.psql().await;

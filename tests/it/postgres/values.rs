@@ -47,6 +47,7 @@ impl Draw {
         }
         film.insert("id".to_owned(), json!(n));
         film.insert("title".to_owned(), json!("film"));
+        film.insert("part".to_owned(), json!(if n % 50 == 0 { "small" } else { "large" }));
         Value::from(film)
     }
 }
@@ -126,13 +127,16 @@ impl Films {
 async fn many_documents_are_filtered_and_sorted_as_in_memory() {
     let (ground, mut draw) = (Ground::new().await, Draw::new());
     let films = Films::changed(&ground, &mut draw).await;
-    let long = format!("{} > 7", "n".repeat(1_100));
-    let long = Filter::parse(&FilterInput::Expression(long)).unwrap();
+    let filters =
+        [&format!("{} > 7", "n".repeat(1_100)), "part = large", "part = small", "part = large AND part = small"];
+    let filters = filters.map(|filter| Filter::parse(&FilterInput::Expression(filter.to_owned())).unwrap());
     for folded in [false, true] {
         if folded {
             films.index.fold_all().await.unwrap();
         }
-        films.assert_like_memory(Some(&long), None).await;
+        for filter in &filters {
+            films.assert_like_memory(Some(filter), None).await;
+        }
         for nth in 0..40 {
             let filter = draw.one(any_filter());
             films.assert_like_memory(Some(&filter), None).await;
