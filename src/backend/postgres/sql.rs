@@ -5,6 +5,10 @@ use sqlx::types::Json;
 /// One snapshot answers one query, whatever is written meanwhile.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// For writes by their ids, of which no plan depends on a value. Above all for the one that is not ours: of each row PostgreSQL
+/// asks whether its index is there, and plans that question anew every time where plans are to be made for the values.
+pub(super) const BEGIN_WRITING: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
+
 pub(super) const BEGIN_UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0";
 
 /// For what reads a lot: the statement timeout is for searches.

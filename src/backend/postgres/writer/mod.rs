@@ -25,7 +25,12 @@ use self::{
     failure::{Failure, failed, retrying},
     rows::{Row, Statements},
 };
-use super::{PostgresOptions, derive::Derivation, error::index_not_found, sql::BEGIN_UNHURRIED};
+use super::{
+    PostgresOptions,
+    derive::Derivation,
+    error::index_not_found,
+    sql::{BEGIN_UNHURRIED, BEGIN_WRITING},
+};
 use crate::{
     backend::write::{Applied, Replacement, Standing, Swept, TargetWrite, TargetWriter, WrittenBy},
     document::{Document, DocumentId, Version},
@@ -92,7 +97,8 @@ impl PostgresWriter {
     }
 
     async fn begin<'a>(&self, index: &'a str, doing: &'static str) -> Result<Held<'a>, Failure> {
-        Held::new(self.pool().begin().await.map_err(failed(doing))?, index, Arc::clone(self.options.segmenter())).await
+        let transaction = self.pool().begin_with(BEGIN_WRITING).await.map_err(failed(doing))?;
+        Held::new(transaction, index, Arc::clone(self.options.segmenter())).await
     }
 
     /// A transaction for what takes its time.
