@@ -211,3 +211,30 @@ async fn a_large_batch_is_cut_into_statements_of_one_transaction() {
     assert_eq!(failure.kind(), crossfade::error::BackendErrorKind::Rejected, "{failure}");
     assert_eq!(scene.read("l1").await.unwrap().version, Version(1));
 }
+
+/// PostgreSQL asks of each row whether its index is there. Where plans are to be made for the values, as searches want it, it
+/// plans that anew for each row, which takes as long as half of the write.
+#[tokio::test]
+async fn rows_are_not_planned_one_by_one() {
+    let scene = Scene::new().await;
+    let mut connection = scene.ground.psql().await;
+    run(
+        &mut connection,
+        "CREATE TABLE told (mode TEXT);
+        CREATE FUNCTION tell() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO told VALUES (current_setting('plan_cache_mode'));
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER tell AFTER INSERT OR UPDATE ON search_documents FOR EACH ROW EXECUTE FUNCTION tell()",
+    )
+    .await;
+    scene.write(OURS, &[write("1", 1, json!({"id": 1}))]).await;
+    scene.write(OURS, &[write("1", 2, json!({"id": 1}))]).await;
+    let with = replacement("1", Some(2), Some((3, json!({"id": 1}))));
+    assert_eq!(scene.writer.replace(INDEX, OURS, &[with]).await.unwrap(), [true]);
+    let merge = [("1".into(), Version(4), fields(&json!({"n": 1})))];
+    scene.writer.merge(INDEX, OURS, &merge).await.unwrap()[0].as_ref().unwrap();
+    let told: Vec<String> = sqlx::query_scalar("SELECT mode FROM told").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(told, ["auto"; 4]);
+}
