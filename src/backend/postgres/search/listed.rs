@@ -9,7 +9,6 @@ use super::{
     aside::aside,
     changes::Changes,
     columns::Columns,
-    passing::FEW,
     pick::{Picked, Picker},
     sorted::sorted,
     sql,
@@ -88,7 +87,7 @@ impl Search<'_> {
             None => None,
             Some(filter) => Some(self.passing(snapshot, filter, changes, |_| None).await?),
         };
-        let few = passing.as_ref().and_then(|passing| passing.some()).filter(|some| some.len() <= FEW as u64);
+        let few = passing.as_ref().and_then(|passing| passing.some()).filter(|some| some.len() <= self.few as u64);
         if !sort.is_empty() && few.is_some() {
             return Ok(Listing::Rows(self.count(snapshot, without).await?));
         }

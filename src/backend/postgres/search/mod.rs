@@ -77,6 +77,8 @@ struct Search<'a> {
     filter: Option<Filter>,
     sort: Vec<SortCriterion>,
     scope: Scope,
+    /// So many documents are asked one by one for their values.
+    few: usize,
 }
 
 impl PostgresIndex {
@@ -105,7 +107,8 @@ impl PostgresIndex {
         if !ready.derived && by_values {
             return Err(unsupported("filtering, sorting or counting while a change of the settings is carried out"));
         }
-        let search = Search { uid, state, query, filter, sort, scope };
+        let few = passing::few(ready.documents);
+        let search = Search { uid, state, query, filter, sort, scope, few };
         search.run(&mut snapshot).await
         // The snapshot is dropped: there is nothing to commit.
     }

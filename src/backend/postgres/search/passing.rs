@@ -12,8 +12,17 @@ use crate::{
     filter::{Condition, Filter},
 };
 
-/// Up to so many documents are asked one by one: that takes less time than reading the values of all.
-pub(super) const FEW: usize = 500;
+/// Up to so many documents are asked one by one, however few there are in all.
+const FEW: usize = 500;
+/// To ask a row takes as long as to read the values of so many documents.
+const OF_A_ROW: u64 = 25;
+/// What it may take to find out that a value is frequent, as a part of reading the values of all.
+const PROBE: usize = 8;
+
+/// Up to so many documents of so many in all are asked one by one: that takes less time than reading the values of all.
+pub(super) fn few(documents: u64) -> usize {
+    usize::try_from(documents / OF_A_ROW).unwrap_or(usize::MAX).max(FEW)
+}
 
 /// So many conditions are tried for one that few documents meet.
 const MOST_CONDITIONS: usize = 4;
@@ -75,7 +84,7 @@ impl Search<'_> {
         changes: &Arc<Changes>,
         few: impl FnOnce(usize) -> Option<Vec<u64>>,
     ) -> Result<Documents, BackendError> {
-        if let Some(few) = few(FEW) {
+        if let Some(few) = few(self.few) {
             return self.passing_rows(snapshot, filter, Some(few)).await;
         }
         if let Some(few) = self.few_passing(snapshot, filter).await? {
@@ -106,13 +115,14 @@ impl Search<'_> {
         if conditions.is_empty() {
             return Ok(None);
         }
-        let found: Vec<Vec<i64>> = sql::some_passing(self.uid, &conditions, FEW as i64 + 1)
+        let most = (self.few / PROBE).max(FEW);
+        let found: Vec<Vec<i64>> = sql::some_passing(self.uid, &conditions, most as i64 + 1)
             .build_query_scalar()
             .persistent(false)
             .fetch_all(snapshot)
             .await
             .map_err(failed(DOING))?;
-        let few = found.into_iter().min_by_key(Vec::len).filter(|few| few.len() <= FEW);
+        let few = found.into_iter().min_by_key(Vec::len).filter(|few| few.len() <= most);
         Ok(few.map(|few| few.into_iter().map(i64::unsigned_abs).collect()))
     }
 

@@ -9,7 +9,6 @@ use super::{
     aside::aside,
     changes::Changes,
     columns::Columns,
-    passing::FEW,
     pick::{Picked, Picker},
     sorted::ranks,
     sql,
@@ -90,7 +89,7 @@ impl Search<'_> {
         documents: &[u64],
         changes: &Arc<Changes>,
     ) -> Result<HashMap<u64, u32>, BackendError> {
-        if documents.len() > FEW {
+        if documents.len() > self.few {
             let attribute = [criterion.attribute.as_str()];
             if let Some(columns) = Columns::read(snapshot, self.state.number, attribute, changes).await? {
                 let (criterion, documents) = (criterion.clone(), documents.to_vec());

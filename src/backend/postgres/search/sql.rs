@@ -10,10 +10,12 @@ use crate::{
 
 use super::distinct::Shown;
 
-/// The index as it is: its number, the revision of its settings, its last fold, whether all rows are derived, and the settings unless
-/// those of `$2` and `$3` are still in force.
+/// The index as it is: its number, the revision of its settings, its last fold, whether all rows are derived, whether the postings are kept,
+/// about how many documents there are in all (an estimate of the server, 0 if it has none), and the settings unless those of `$2` and `$3` are
+/// still in force.
 pub(super) const STATE: &str = "
     SELECT i.number, i.revision, COALESCE(f.fold, 0), i.derived_generation = i.generation, i.postings = 'kept',
+        (SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = 'search_documents'::regclass),
         CASE WHEN i.number = $2 AND i.revision = $3 THEN NULL ELSE i.settings END
     FROM search_indexes i LEFT JOIN search_folds f ON f.index_number = i.number WHERE i.uid = $1";
 

@@ -32,15 +32,17 @@ pub(super) struct State {
     pub(super) vocabulary: Vocabulary,
 }
 
-type Row = (i32, i64, i64, bool, bool, Option<Json<IndexSettings>>);
+type Row = (i32, i64, i64, bool, bool, i64, Option<Json<IndexSettings>>);
 
-/// Whether what searches go by is there.
+/// Whether what searches go by is there, and how much of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
     /// Every row has been derived under the settings.
     pub(super) derived: bool,
     /// The postings follow the documents: they are not left out for a load, or still being built after it.
     pub(super) postings: bool,
+    /// About how many documents there are, in all indexes of the schema.
+    pub(super) documents: u64,
 }
 
 impl States {
@@ -59,8 +61,9 @@ impl States {
             .fetch_optional(&mut *connection)
             .await
             .map_err(failed("reading the settings"))?;
-        let (number, revision, fold, derived, postings, settings) = row.ok_or_else(|| index_not_found(uid))?;
-        let ready = Ready { derived, postings };
+        let (number, revision, fold, derived, postings, documents, settings) =
+            row.ok_or_else(|| index_not_found(uid))?;
+        let ready = Ready { derived, postings, documents: documents.unsigned_abs() };
         if let Some(known) = &known
             && settings.is_none()
             && known.fold >= fold
