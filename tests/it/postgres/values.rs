@@ -47,7 +47,7 @@ impl Draw {
         }
         film.insert("id".to_owned(), json!(n));
         film.insert("title".to_owned(), json!("film"));
-        film.insert("part".to_owned(), json!(if n % 50 == 0 { "small" } else { "large" }));
+        film.insert("part".to_owned(), json!(if n.is_multiple_of(50) { "small" } else { "large" }));
         Value::from(film)
     }
 }
