@@ -107,6 +107,6 @@ mod tests {
         let expected = json!({"a\u{fffd}": {"exists": true, "texts": ["b\u{fffd}"]},
             "n": {"exists": true, "null": true}, "l": {"exists": true, "numbers": [1.0, 2.0]}});
         assert_eq!(derived.facets(), expected);
-        assert_eq!(derived.facets_as_text(), expected.to_string());
+        assert_eq!(derived.facets_as_text(), derived.facets().to_string());
     }
 }
