@@ -213,7 +213,7 @@ async fn a_large_batch_is_cut_into_statements_of_one_transaction() {
 }
 
 /// PostgreSQL asks of each row whether its index is there. Where plans are to be made for the values, as searches want it, it
-/// plans that anew for each row, which takes as long as half of the write.
+/// plans that anew for each row.
 #[tokio::test]
 async fn rows_are_not_planned_one_by_one() {
     let scene = Scene::new().await;
