@@ -42,8 +42,8 @@ use crate::{
 ///   nothing. A caller that is dropped meanwhile may have appended or not.
 /// - What [`resolve`](Self::resolve) and [`settle`](Self::settle) returned `Ok` for survives a crash of the process. A
 ///   crash of the machine may undo the last of it, in order: work is then done again, which harms nobody.
-/// - Entries whose process has gone while their outcome was [`Asked`](Outcome::Asked) become
-///   [`Unknown`](Outcome::Unknown), with the wait that was configured. Those that were left to be reconciled wait as long:
+/// - Entries whose process has gone while their outcome was [`Asked`](Outcome::Asked), and of which nothing was
+///   [noted](Self::note), become [`Unknown`](Outcome::Unknown), with the wait that was configured. Those that were left to be reconciled wait as long:
 ///   what that process was sending may still arrive.
 /// - Nothing is held in memory that grows with the number of entries waiting.
 pub trait Journal: Send + Sync + 'static {
@@ -57,6 +57,16 @@ pub trait Journal: Send + Sync + 'static {
     /// whose entries are no longer [`Asked`](Outcome::Asked), because they were given up in the meantime: for those nothing
     /// has changed.
     fn resolve<'a>(&'a self, marks: &'a [Mark]) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>>;
+
+    /// Keeps what the authority said, so that it survives a crash of the process from now on, without waiting for anybody; whether
+    /// it does. The entries stay [`Asked`](Outcome::Asked) until [`resolve`](Self::resolve) tells the same, for which nobody
+    /// has to wait then. Where the process goes before, they stand at what was noted when the journal is opened again.
+    ///
+    /// Called from asynchronous code: it must not block for long. `false`, as here, always may be the answer.
+    fn note(&self, marks: &[Mark]) -> bool {
+        let _ = marks;
+        false
+    }
 
     /// Takes up to `limit` entries that have this duty, are due, and are not claimed for it already, oldest first.
     ///
@@ -120,6 +130,10 @@ impl<J: Journal + ?Sized> Journal for Arc<J> {
 
     fn resolve<'a>(&'a self, marks: &'a [Mark]) -> BoxFuture<'a, Result<Vec<Seq>, JournalError>> {
         (**self).resolve(marks)
+    }
+
+    fn note(&self, marks: &[Mark]) -> bool {
+        (**self).note(marks)
     }
 
     fn claim<'a>(&'a self, duty: Duty, limit: usize) -> BoxFuture<'a, Result<Claim, JournalError>> {

@@ -87,6 +87,13 @@ pub struct Mark {
     pub document: Option<Document>,
 }
 
+impl Mark {
+    /// Whether [`note`](super::Journal::note) may keep it.
+    pub(super) fn can_be_noted(&self) -> bool {
+        matches!(self.outcome, Outcome::Accepted(_)) && self.document.is_none()
+    }
+}
+
 /// An entry with something to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {

@@ -291,7 +291,7 @@ impl PostgresIndex {
 
     /// A transaction for a load.
     pub(crate) async fn begin_load(&self) -> Result<PgTransaction<'static>, LoadFailure> {
-        self.pool().begin_with(sql::BEGIN_UNHURRIED).await.map_err(LoadFailure::of("beginning a transaction"))
+        self.pool().begin_with(sql::BEGIN_LOADING).await.map_err(LoadFailure::of("beginning a transaction"))
     }
 
     /// Writes one batch, and says what became of it.

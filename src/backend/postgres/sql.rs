@@ -9,6 +9,9 @@ pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ R
 /// asks whether its index is there, and plans that question anew every time where plans are to be made for the values.
 pub(super) const BEGIN_WRITING: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
 
+/// The same for loads, which take their time.
+pub(super) const BEGIN_LOADING: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = auto";
+
 pub(super) const BEGIN_UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0";
 
 /// For what reads a lot: the statement timeout is for searches.

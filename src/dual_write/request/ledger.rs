@@ -56,38 +56,45 @@ impl Ledger {
         std::mem::take(&mut this.waiters)
     }
 
-    /// Records what the authority said to all of it.
-    pub(super) async fn resolve(&mut self, outcome: WriteOutcome) {
+    /// Records what the authority said to all of it. What is `held` is let go once it is recorded, or after the deadline.
+    ///
+    /// Meilisearch has only accepted a task, and that has to be followed: the answer waits for it to be recorded, unless the journal has
+    /// it noted.
+    pub(super) async fn resolve(&mut self, outcome: WriteOutcome, held: impl Send + 'static) {
         let outcome = match outcome {
             WriteOutcome::Accepted(task) => Outcome::Accepted(task),
             WriteOutcome::Refused => Outcome::Refused,
             WriteOutcome::Unknown => Outcome::Unknown,
         };
         let marks = self.seqs.iter().map(|seq| Mark { seq: *seq, outcome, document: None });
-        self.mark(marks.collect()).await;
+        let marks: Vec<Mark> = marks.collect();
+        // Who waits for the other side waits for the worker, which begins when it is recorded.
+        let noted = self.waiters.is_empty() && self.shared.journal.note(&marks);
+        self.mark(marks, held, noted).await;
     }
 
-    /// Records what PostgreSQL made of each, after the answer where the worker can do it: what a killed process has not recorded
-    /// is found out after the next start, since what PostgreSQL has acknowledged stands there for good. (Meilisearch has only
-    /// accepted a task, and that has to be followed.) What is `held` is let go once it is recorded, or after the deadline.
+    /// Records what PostgreSQL made of each, after the answer: what a killed process has not recorded is found out after the
+    /// next start, since what PostgreSQL has acknowledged stands there for good.
     pub(super) async fn resolve_each(&mut self, written: &Written, held: impl Send + 'static) {
         let ends = self.seqs.iter().zip(&written.ends);
         let marks = ends.map(|(seq, end)| Mark { seq: *seq, outcome: end.outcome, document: end.document.clone() });
-        let marking = self.marking(marks.collect());
+        self.mark(marks.collect(), held, true).await;
+    }
+
+    /// Afterwards where that is asked for and the worker can do it. A journal that hangs must not hold back an answer that is
+    /// there: what it does not get is Unknown after a restart.
+    async fn mark(&mut self, marks: Vec<Mark>, held: impl Send + 'static, afterwards: bool) {
+        let marking = self.marking(marks);
         let deadline = self.shared.policy.deadline;
         let recorded = async move {
             let _ = timeout(deadline, marking).await;
             drop(held);
         };
-        if let Some(recorded) = self.shared.hand_over(recorded) {
+        let left =
+            if afterwards { self.shared.hand_over(recorded) } else { Some(Box::pin(recorded) as BoxFuture<'_, ()>) };
+        if let Some(recorded) = left {
             recorded.await;
         }
-    }
-
-    /// A journal that hangs must not hold back an answer that is there: what it does not get is Unknown after a restart.
-    async fn mark(&mut self, marks: Vec<Mark>) {
-        let marking = self.marking(marks);
-        let _ = timeout(self.shared.policy.deadline, marking).await;
     }
 
     /// Goes on though the caller goes away: from now on it is known how the write ended.

@@ -98,8 +98,7 @@ impl<C> Request<C> {
                 (Err(error), outcome)
             }
         };
-        ledger.resolve(outcome).await;
-        mem::drop((lanes, under_way));
+        ledger.resolve(outcome, (lanes, under_way)).await;
         if matches!(outcome, WriteOutcome::Accepted(_)) {
             self.wait_for_other_side(ledger).await;
         }

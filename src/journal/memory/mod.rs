@@ -46,7 +46,8 @@ pub struct MemoryJournal {
 pub enum Crash {
     /// The process alone: what was answered stands.
     Process,
-    /// The machine: of what was resolved and settled since the last append, only the first `kept` calls had reached the disk.
+    /// The machine: of what was resolved and settled since the last append, only the first `kept` calls had reached the disk, and
+    /// nothing of what was noted.
     Machine {
         /// How many calls were not undone, see [`MemoryJournal::unsynced`].
         kept: usize,
@@ -60,6 +61,8 @@ pub enum Call {
     Append,
     /// [`Journal::resolve`]
     Resolve,
+    /// [`Journal::note`]; failing, it notes nothing.
+    Note,
     /// [`Journal::claim`]
     Claim,
     /// [`Journal::settle`]
@@ -88,7 +91,7 @@ impl MemoryJournal {
         Self { shared: Arc::new(Mutex::new(shared)), opening: 0 }
     }
 
-    /// What a restart finds: claims and waits are gone, and what was [`Asked`](Outcome::Asked) is
+    /// What a restart finds: claims and waits are gone, and what was [`Asked`](Outcome::Asked) stands at what was noted of it, or is
     /// [`Unknown`](Outcome::Unknown). Every handle from before fails with [`Fenced`](JournalErrorKind::Fenced) from now on.
     /// Failures that were asked for are over.
     #[must_use]
@@ -96,6 +99,7 @@ impl MemoryJournal {
         let mut shared = self.lock();
         if let Crash::Machine { kept } = crash {
             shared.state.undo_after(kept);
+            shared.state.forget_notes();
         }
         shared.state.restart(Instant::now());
         shared.opening += 1;
@@ -177,6 +181,10 @@ impl Journal for MemoryJournal {
         Box::pin(
             async move { self.call(Call::Resolve, "resolving entries", |state| state.resolve(marks, Instant::now())) },
         )
+    }
+
+    fn note(&self, marks: &[Mark]) -> bool {
+        self.call(Call::Note, "noting outcomes", |state| state.note_outcomes(marks)).unwrap_or(false)
     }
 
     fn claim<'a>(&'a self, duty: Duty, limit: usize) -> BoxFuture<'a, Result<Claim, JournalError>> {

@@ -33,6 +33,8 @@ pub(super) struct State {
     last_letter: i64,
     highest: Version,
     undo: Vec<Vec<Before>>,
+    /// Outcomes of entries that are still asked.
+    notes: BTreeMap<Seq, Outcome>,
     pub(super) claimed: BTreeMap<Duty, BTreeSet<Seq>>,
     pub(super) waits: BTreeMap<Duty, BTreeMap<Seq, Wait>>,
     last_failure: BTreeMap<Duty, String>,
@@ -75,6 +77,7 @@ impl State {
             last_letter: 0,
             highest: Version(i64::MIN),
             undo: Vec::new(),
+            notes: BTreeMap::new(),
             claimed: BTreeMap::new(),
             waits: BTreeMap::new(),
             last_failure: BTreeMap::new(),
@@ -98,6 +101,7 @@ impl State {
         let mut given_up = Vec::new();
         self.begin();
         for mark in marks {
+            self.notes.remove(&mark.seq);
             let asked = self.slots.get(&mark.seq).filter(|slot| slot.outcome == Outcome::Asked);
             let Some(mut slot) = asked.cloned() else {
                 given_up.push(mark.seq);
@@ -112,6 +116,19 @@ impl State {
             self.set(mark.seq, slot);
         }
         given_up
+    }
+
+    /// Whether all of it was noted.
+    pub(super) fn note_outcomes(&mut self, marks: &[Mark]) -> bool {
+        let noted = marks.iter().all(Mark::can_be_noted);
+        if noted {
+            self.notes.extend(marks.iter().map(|mark| (mark.seq, mark.outcome)));
+        }
+        noted
+    }
+
+    pub(super) fn forget_notes(&mut self) {
+        self.notes.clear();
     }
 
     pub(super) fn settle(&mut self, duty: Duty, ends: &[Settled], now: Instant) {
@@ -268,12 +285,13 @@ impl State {
         self.waits.clear();
         self.last_failure.clear();
         self.undo.clear();
+        let mut notes = std::mem::take(&mut self.notes);
         let mut limbo = Vec::new();
         for (seq, slot) in &mut self.slots {
             slot.ageless = true;
             if slot.outcome == Outcome::Asked {
-                slot.outcome = Outcome::Unknown;
-                slot.duties = Duties::of(&slot.intent, Outcome::Unknown);
+                slot.outcome = notes.remove(seq).unwrap_or(Outcome::Unknown);
+                slot.duties = Duties::of(&slot.intent, slot.outcome);
             }
             // Nobody knows how much of its wait one that was unknown before had behind it.
             limbo.push((*seq, slot.clone()));

@@ -149,11 +149,10 @@ impl Writer {
             }
             return Ok(asked);
         }
-        let pairs = marks.iter().map(|mark| match mark.outcome {
-            Outcome::Accepted(Some(task)) => serde_json::json!([mark.seq, task.0.cast_signed()]),
-            _ => serde_json::json!([mark.seq, null]),
-        });
-        let pairs = serde_json::Value::from_iter(pairs).to_string();
+        let pairs = sql::marks(marks.iter().map(|mark| match mark.outcome {
+            Outcome::Accepted(task) => (mark.seq, task),
+            _ => (mark.seq, None),
+        }));
         let due = if outcome == Outcome::Unknown { draft.times.limbo_over } else { 0 };
         let (begin, ends) = (draft.begin.take().unwrap_or_default(), ends && !as_put);
         let resolved = sql::resolve(&mut self.conn, begin, pairs, outcome, as_put, due, ends).await?;

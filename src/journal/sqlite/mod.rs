@@ -2,8 +2,8 @@
 //!
 //! SQLite with a write-ahead log. One connection writes and reads; all calls that have come together while it was busy go into
 //! its next transaction (group commit), so that the price of an fsync is shared. A transaction with an append is fsynced
-//! before it is answered; one that only resolves or settles is not, and is on disk with the next that is. Nothing holds up
-//! a transaction for others to come.
+//! before it is answered; one that only resolves or settles is not, and is on disk with the next that is. Nothing that is waited for
+//! holds up a transaction for others to come.
 //!
 //! One process at a time may have the file open; a second gets [`InUse`](super::JournalErrorKind::InUse). The lock ends with
 //! the process, however that ends. Nothing runs in the background but the thread of the connection.
@@ -14,8 +14,8 @@
 //!
 //! - The file system has to honour fsync and locks: not a network share.
 //! - The file does not shrink; room that has become free is used again.
-//! - A log (`-wal`) that is deleted while no process runs takes the last writes with it, and nothing can tell. Move or delete the
-//!   files together.
+//! - A log (`-wal`) that is deleted while no process runs takes the last writes with it, and nothing can tell; with the notes
+//!   (`-notes`) goes what Meilisearch said last, and is found out. Move or delete the files together.
 
 mod book;
 mod change;
@@ -23,6 +23,7 @@ mod claim;
 mod error;
 mod hub;
 mod look;
+mod notes;
 mod op;
 mod open;
 mod queue;
@@ -36,6 +37,7 @@ use std::{path::Path, time::Duration};
 use futures_util::future::BoxFuture;
 use hub::Hub;
 use jiff::Timestamp;
+use notes::Notes;
 use op::{Change, Held, Look, Op, RawLetter, RawMark};
 use row::NewRow;
 use sqlx::Connection as _;
@@ -54,6 +56,7 @@ use crate::{
 pub struct SqliteJournal {
     limbo: Duration,
     hub: Hub,
+    notes: Notes,
 }
 
 /// What only this journal lets one set.
@@ -82,8 +85,8 @@ impl SqliteJournal {
         options: JournalOptions,
         extent: SqliteOptions,
     ) -> Result<Self, JournalError> {
-        let writer = open::open(path.as_ref(), options, extent).await?;
-        Ok(Self { limbo: options.limbo, hub: Hub::new(writer) })
+        let (writer, notes) = open::open(path.as_ref(), options, extent).await?;
+        Ok(Self { limbo: options.limbo, hub: Hub::new(writer), notes })
     }
 
     /// Ends what is under way, writes the log back and gives the lock away. Calls after it fail. Not needed for safety:
@@ -138,10 +141,20 @@ impl Journal for SqliteJournal {
                 let deed = mark.document.as_ref().map(row::put_deed).transpose()?;
                 Ok(RawMark { seq: mark.seq.0, outcome: mark.outcome, deed })
             };
-            let marks = marks.iter().map(raw).collect::<Result<Vec<_>, _>>()?;
-            let ask = |reply| Op::Change(Change::Resolve { marks, answer: Held::new(reply) });
-            self.hub.ask(ask, "resolving entries").await
+            let raw = marks.iter().map(raw).collect::<Result<Vec<_>, _>>()?;
+            let (ask, doing) =
+                (|reply| Op::Change(Change::Resolve { marks: raw, answer: Held::new(reply) }), "resolving entries");
+            let given_up = match self.notes.have(marks) {
+                true => self.hub.ask_later(ask, doing).await?,
+                false => self.hub.ask(ask, doing).await?,
+            };
+            self.notes.kept(marks);
+            Ok(given_up)
         })
+    }
+
+    fn note(&self, marks: &[Mark]) -> bool {
+        self.notes.note(marks)
     }
 
     fn claim<'a>(&'a self, duty: Duty, limit: usize) -> BoxFuture<'a, Result<Claim, JournalError>> {

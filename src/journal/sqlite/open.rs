@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,9 +14,10 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    super::{JournalError, JournalErrorKind, JournalOptions},
+    super::{JournalError, JournalErrorKind, JournalOptions, Outcome},
     SqliteOptions,
     error::{Sql, failed, is_busy},
+    notes::{Note, Notes, beside},
     sql::{self, APPLICATION, FORM},
     writer::{Standing, Writer},
 };
@@ -29,13 +30,13 @@ pub(super) async fn open(
     path: &Path,
     options: JournalOptions,
     extent: SqliteOptions,
-) -> Result<Box<Writer>, JournalError> {
+) -> Result<(Box<Writer>, Notes), JournalError> {
     let doing = format!("opening {}", path.display());
-    prepare_file(path)
-        .map_err(|error| JournalError::new(JournalErrorKind::Unavailable, doing.as_str()).caused_by(error))?;
+    let no_file = |error: io::Error| JournalError::new(JournalErrorKind::Unavailable, doing.as_str()).caused_by(error);
+    prepare_file(path).map_err(no_file)?;
     if lost_its_pages(path) {
         let why = "the file is empty, but has a log beside it: it has been cut off";
-        return Err(JournalError::new(JournalErrorKind::Damaged, doing).caused_by(why));
+        return Err(JournalError::new(JournalErrorKind::Damaged, doing.as_str()).caused_by(why));
     }
     let deadline = Instant::now() + ENDING;
     let opened = loop {
@@ -50,28 +51,27 @@ pub(super) async fn open(
         (APPLICATION, FORM, _) => {}
         (APPLICATION, form, _) => {
             let why = format!("it is of form {form}, and this version of the crate reads form {FORM}");
-            return Err(JournalError::new(JournalErrorKind::Internal, doing).caused_by(why));
+            return Err(JournalError::new(JournalErrorKind::Internal, doing.as_str()).caused_by(why));
         }
         _ => {
             let why = "it is a database of something else";
-            return Err(JournalError::new(JournalErrorKind::Damaged, doing).caused_by(why));
+            return Err(JournalError::new(JournalErrorKind::Damaged, doing.as_str()).caused_by(why));
         }
     }
+    let (notes, noted) = Notes::open(path).map_err(no_file)?;
+    take_notes(&mut conn, &noted).await.map_err(|error| failed(&doing, error))?;
+    notes.clear().map_err(no_file)?;
     let standing = take_over(&mut conn).await.map_err(|error| failed(&doing, error))?;
     let standing = standing.ok_or_else(|| {
         super::error::damaged(&doing, "its tables and indexes do not hold the same entries".to_owned())
     })?;
-    Ok(Box::new(Writer::new(conn, standing, options.limbo, Arc::new(Mutex::new(Vec::new())))))
+    Ok((Box::new(Writer::new(conn, standing, options.limbo, Arc::new(Mutex::new(Vec::new())))), notes))
 }
 
 /// SQLite would make it readable for all.
 fn prepare_file(path: &Path) -> io::Result<()> {
-    let mut open = fs::OpenOptions::new();
-    open.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
     let new = !path.exists();
-    open.open(path)?;
+    private().open(path)?;
     if new {
         // The name has to outlive a crash as the content does.
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -81,11 +81,18 @@ fn prepare_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// To be read and written by its owner, and nobody else.
+pub(super) fn private() -> fs::OpenOptions {
+    let mut open = fs::OpenOptions::new();
+    open.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    open
+}
+
 fn lost_its_pages(path: &Path) -> bool {
     let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    length(path) == 0 && length(&PathBuf::from(log)) > 0
+    length(path) == 0 && length(&beside(path, "-wal")) > 0
 }
 
 /// The lock is held as long as the connection, and ends with the process, however that ends.
@@ -123,6 +130,15 @@ async fn create(conn: &mut SqliteConnection) -> Sql<()> {
     let mut transaction = conn.begin().await?;
     sqlx::raw_sql(sql::SCHEMA).execute(&mut *transaction).await?;
     transaction.commit().await
+}
+
+/// What the process before this one has noted and not resolved.
+async fn take_notes(conn: &mut SqliteConnection, noted: &[Note]) -> Sql<()> {
+    if noted.is_empty() {
+        return Ok(());
+    }
+    let marks = sql::marks(noted.iter().copied());
+    sql::resolve(conn, "BEGIN IMMEDIATE;", marks, Outcome::Accepted(None), false, 0, true).await.map(|_| ())
 }
 
 /// What was being asked is unknown from now on. `None`: table and index are not of one mind.

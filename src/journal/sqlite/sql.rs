@@ -17,7 +17,7 @@ use super::{
         outcome_columns,
     },
 };
-use crate::error::Side;
+use crate::{error::Side, write::TaskId};
 
 /// What marks a file as a journal of this crate.
 pub(super) const APPLICATION: i64 = 0x4346_4a4c;
@@ -221,6 +221,12 @@ pub(super) async fn resolve(
     let rows =
         sqlx::query(AssertSqlSafe(resolve)).bind(marks).bind(outcome).bind(shift).bind(due).fetch_all(conn).await?;
     rows.iter().map(resolved).collect()
+}
+
+/// Entries with their tasks, as [`resolve`] takes them.
+pub(super) fn marks(marks: impl Iterator<Item = (i64, Option<TaskId>)>) -> String {
+    let pairs = marks.map(|(seq, task)| serde_json::json!([seq, task.map(|task| task.0.cast_signed())]));
+    serde_json::Value::from_iter(pairs).to_string()
 }
 
 fn resolved(row: &SqliteRow) -> Sql<Resolved> {

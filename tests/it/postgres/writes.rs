@@ -235,6 +235,7 @@ async fn rows_are_not_planned_one_by_one() {
     assert_eq!(scene.writer.replace(INDEX, OURS, &[with]).await.unwrap(), [true]);
     let merge = [("1".into(), Version(4), fields(&json!({"n": 1})))];
     scene.writer.merge(INDEX, OURS, &merge).await.unwrap()[0].as_ref().unwrap();
+    scene.index.load(&numbered(&[json!({"id": 2})])).await.unwrap();
     let told: Vec<String> = sqlx::query_scalar("SELECT mode FROM told").fetch_all(&mut connection).await.unwrap();
-    assert_eq!(told, ["auto"; 4]);
+    assert_eq!(told, ["auto"; 5]);
 }

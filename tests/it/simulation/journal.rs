@@ -57,6 +57,12 @@ impl Journal for Disk {
         })
     }
 
+    fn note(&self, marks: &[Mark]) -> bool {
+        let noted = self.line.at_once(|| self.journal.note(marks));
+        self.line.tell(|| format!("notes {:?}: {noted}", marks.iter().map(brief::mark).collect::<Vec<_>>()));
+        noted
+    }
+
     fn claim<'a>(&'a self, duty: Duty, limit: usize) -> BoxFuture<'a, Result<Claim, JournalError>> {
         self.ask("claim", move |journal| {
             let claim = journal.claim(duty, limit);

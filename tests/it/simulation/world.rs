@@ -281,6 +281,18 @@ impl Line {
         Ok(answer)
     }
 
+    /// The same for what is done at once or not at all: whether it says that it is.
+    pub(super) fn at_once(&self, effect: impl FnOnce() -> bool) -> bool {
+        match self.world.fate(Station::Journal) {
+            Fate::Pass | Fate::Hang => effect(),
+            Fate::AnswerLost => {
+                effect();
+                false
+            }
+            Fate::Lost | Fate::Refused => false,
+        }
+    }
+
     pub(super) fn tell(&self, what: impl FnOnce() -> String) {
         self.world.tell(|| format!("{}: {}", self.name, what()));
     }

@@ -2,7 +2,10 @@
 
 mod ground;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use crossfade::{
     dual_write::{Ack, DualWritePolicy, WithoutJournal},
@@ -288,6 +291,39 @@ async fn what_postgres_has_decided_is_answered_before_that_is_recorded() {
     });
     assert_eq!(next["status"], "enqueued");
     assert_eq!(ground.converged().await["1"]["title"], "two");
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn what_meilisearch_has_accepted_is_answered_once_it_is_noted() {
+    let ground = Ground::new().await;
+    ground.journal.fail_while(|call| (call == Call::Resolve).then_some(JournalErrorKind::Unavailable));
+    let started = Instant::now();
+    ground.write(Method::POST, "", json!([post("1", "one")])).await;
+    let took = started.elapsed();
+    assert!(took < quick().deadline / 2, "the answer waited {took:?} for the outcome to be recorded");
+    // Its documents stay locked until it is.
+    assert_eq!(ground.journal.status().await.unwrap().asked, 1);
+    ground.journal.heal();
+    ground.write(Method::POST, "", json!([post("1", "two")])).await;
+    assert_eq!(ground.converged().await["1"]["title"], "two");
+
+    // What cannot be noted is recorded first.
+    let neither = |call| matches!(call, Call::Resolve | Call::Note).then_some(JournalErrorKind::Unavailable);
+    ground.journal.fail_while(neither);
+    let answered = AtomicBool::new(false);
+    tokio::join!(
+        async {
+            ground.write(Method::POST, "", json!([post("1", "three")])).await;
+            answered.store(true, Ordering::Relaxed);
+        },
+        async {
+            until("Meilisearch has it", async || ground.in_meili().await["1"]["title"] == "three").await;
+            assert!(!answered.load(Ordering::Relaxed), "answered, and after a crash nobody would know its task");
+            ground.journal.heal();
+        }
+    );
+    assert_eq!(ground.converged().await["1"]["title"], "three");
     ground.end().await;
 }
 

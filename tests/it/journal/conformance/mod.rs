@@ -98,6 +98,7 @@ macro_rules! each_promise {
             a_restart_keeps_what_was_answered
             a_restart_ends_claims_and_waits
             a_restart_makes_asked_unknown
+            a_restart_finds_what_was_noted
             a_restart_begins_limbo_anew
             a_restart_lets_what_was_left_to_be_reconciled_wait
             what_a_restart_lets_wait_is_not_given_out_with_something_new

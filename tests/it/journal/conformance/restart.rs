@@ -76,6 +76,54 @@ pub(crate) async fn a_restart_makes_asked_unknown(place: &impl Place) {
     assert_eq!(resolve(&*journal, asked, task(1)).await, [asked], "given up");
 }
 
+/// What was noted and not resolved. A journal that says it has not noted something has to be told.
+pub(crate) async fn a_restart_finds_what_was_noted(place: &impl Place) {
+    let journal = place.open().await;
+    let noted = append(&*journal, put("a", 1), Outcome::Asked).await;
+    let taskless = append(&*journal, put("b", 2), Outcome::Asked).await;
+    let both = [(noted, task(7)), (taskless, Outcome::Accepted(None))];
+    let both = both.map(|(seq, outcome)| Mark { seq, outcome, document: None });
+    let will_be_found = journal.note(&both);
+    // Noted, and resolved in time.
+    let resolved = append(&*journal, put("c", 3), Outcome::Asked).await;
+    journal.note(&[Mark { seq: resolved, outcome: task(8), document: None }]);
+    assert_eq!(resolve(&*journal, resolved, task(8)).await, []);
+    settle_both(&*journal, resolved).await;
+    // What nobody may take for done.
+    for (id, outcome) in [("d", Outcome::Refused), ("e", Outcome::Unknown), ("f", Outcome::Asked)] {
+        let seq = append(&*journal, put(id, 4), Outcome::Asked).await;
+        assert!(!journal.note(&[Mark { seq, outcome, document: None }]), "{outcome:?}");
+    }
+    let merged = append(&*journal, put("g", 5), Outcome::Asked).await;
+    let document = Some(fields("whole"));
+    assert!(!journal.note(&[Mark { seq: merged, outcome: Outcome::Accepted(None), document }]));
+    assert_eq!(status(&*journal).await.asked, 6, "until they are resolved");
+    assert_eq!(claim(&*journal, Duty::Pg).await.entries, []);
+
+    let journal = reopened(journal, place).await;
+    let found = claim(&*journal, Duty::Pg).await.entries;
+    if will_be_found {
+        let outcomes: Vec<_> = found.iter().map(|entry| (entry.seq, entry.outcome)).collect();
+        assert_eq!(outcomes, [(noted, task(7)), (taskless, Outcome::Accepted(None))]);
+        assert_eq!(claimed(&*journal, Duty::Meili).await, [noted, taskless]);
+        assert_eq!(counts(&*journal).await, [6, 0, 2, 2, 4]);
+    } else {
+        assert_eq!(found, []);
+        assert_eq!(counts(&*journal).await, [6, 0, 0, 0, 6]);
+    }
+    assert_eq!(resolve(&*journal, noted, task(7)).await, [noted]);
+    // Once.
+    let journal = reopened(journal, place).await;
+    assert_eq!(status(&*journal).await.pending, 6);
+}
+
+async fn settle_both(journal: &dyn Journal, seq: Seq) {
+    for duty in [Duty::Meili, Duty::Pg] {
+        assert_eq!(claimed(journal, duty).await, [seq]);
+        settle(journal, duty, seq, End::Done { supersedes: true }).await;
+    }
+}
+
 /// The process may have died right after the authority was asked.
 pub(crate) async fn a_restart_begins_limbo_anew(place: &impl Place) {
     let journal = place.open().await;

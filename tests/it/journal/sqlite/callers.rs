@@ -47,6 +47,27 @@ async fn callers_that_go_away_hold_up_nobody() {
     assert_eq!(entries.len(), kept.len(), "and once only");
 }
 
+/// Nobody waits for what is noted: it is carried out whoever goes away, and with whoever comes.
+#[tokio::test]
+async fn what_is_noted_is_resolved_in_the_end() {
+    let file = File::new();
+    let journal = SqliteJournal::open(file.path(), OPTIONS).await.unwrap();
+    let intents: Vec<Intent> = (0..40).map(|at| put(&at.to_string(), at)).collect();
+    let seqs = journal.append(&intents, Outcome::Asked).await.unwrap();
+    let marks = seqs.iter().map(|seq| [Mark { seq: *seq, outcome: Outcome::Accepted(None), document: None }]);
+    let marks: Vec<_> = marks.collect();
+    assert!(marks.iter().all(|mark| journal.note(mark)));
+    let (kept, given_up) = marks.split_at(20);
+    for (at, mark) in given_up.iter().enumerate() {
+        // Before it is queued, while it is, and when it is under way.
+        let _ = timeout(Duration::from_micros(at as u64 * 300), journal.resolve(mark)).await;
+    }
+    let resolved = futures_util::future::join_all(kept.iter().map(|mark| journal.resolve(mark))).await;
+    assert!(resolved.into_iter().all(|given_up| given_up.unwrap().is_empty()));
+    let entries = journal.claim(Duty::Pg, 100).await.unwrap().entries;
+    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), seqs);
+}
+
 /// A resolve whose caller goes away is carried out: it may have told somebody.
 #[tokio::test]
 async fn a_claim_nobody_took_is_given_out_again() {

@@ -48,8 +48,16 @@ async fn work(journal: Arc<SqliteJournal>, caller: i64) {
         let seq = journal.append(&[put(&id, version)], Outcome::Asked).await.unwrap()[0];
         say(&format!("appended {} {id}", seq.0));
         let outcome = if version % 3 == 0 { Outcome::Refused } else { Outcome::Accepted(None) };
-        journal.resolve(&[Mark { seq, outcome, document: None }]).await.unwrap();
-        say(&format!("{} {}", if version % 3 == 0 { "refused" } else { "accepted" }, seq.0));
+        let mark = [Mark { seq, outcome, document: None }];
+        // Said as soon as it is noted, or when it is resolved.
+        let noted = version % 3 == 1 && journal.note(&mark);
+        if noted {
+            say(&format!("accepted {}", seq.0));
+        }
+        journal.resolve(&mark).await.unwrap();
+        if !noted {
+            say(&format!("{} {}", if version % 3 == 0 { "refused" } else { "accepted" }, seq.0));
+        }
         if caller == 0 {
             for entry in journal.claim(Duty::Pg, 5).await.unwrap().entries {
                 let end = Settled { seq: entry.seq, end: End::Done { supersedes: false } };
