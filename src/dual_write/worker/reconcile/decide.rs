@@ -95,11 +95,14 @@ impl Known<'_> {
             Some(shown) if shown > self.stands() => Decision::FromMeili(Some(shown)),
             None if self.standing.is_none() => Decision::FromMeili(None),
             // What stands may be older than what was swept.
-            None if !whole && self.entries.iter().any(|entry| entry.intent.version > self.stands()) => {
-                Decision::FromMeili(None)
-            }
+            None if !whole && self.entries.iter().any(|entry| self.is_newer(entry)) => Decision::FromMeili(None),
             _ => Decision::FromPg,
         }
+    }
+
+    /// Whether it was decided after what stands in PostgreSQL.
+    fn is_newer(&self, entry: &Entry) -> bool {
+        entry.intent.version > self.stands() && !(self.decided_by_pg() && is_left_by_pg(entry))
     }
 
     /// What Meilisearch has lost, unless something else has taken its place.
@@ -178,7 +181,9 @@ impl Known<'_> {
         let speaker = self.entries.iter().rfind(|entry| is_accepted(entry)).or(self.entries.last());
         let Some(speaker) = speaker else { return Decision::FromPg };
         let decided = standing.authority == Side::Pg
-            && (standing.version >= speaker.intent.version || speaker.outcome == Outcome::Unknown);
+            && (standing.version >= speaker.intent.version
+                || speaker.outcome == Outcome::Unknown
+                || is_left_by_pg(speaker));
         match decided {
             true => self.added(standing).unwrap_or(Decision::FromPg),
             false => self.missed(standing).unwrap_or_else(|| Decision::FromMeili(self.own_version())),
@@ -244,6 +249,12 @@ fn has_been_copied_over(entry: &Entry, standing: &Standing) -> bool {
 
 fn is_accepted(entry: &Entry) -> bool {
     matches!(entry.outcome, Outcome::Accepted(_))
+}
+
+/// Whether PostgreSQL decided it and shows what it made of it: a document that it was to delete, and that stands under an older version, it has not
+/// deleted.
+fn is_left_by_pg(entry: &Entry) -> bool {
+    matches!(entry.intent.deed, Deed::Resync) && entry.intent.authority == Side::Pg
 }
 
 /// Whether it says all there is to say about the document.

@@ -116,6 +116,20 @@ fn what_a_sweep_has_left_does_not_speak_for_what_came_after_it() {
     assert_eq!(decided(&[older, swept], pg(), None), Decision::FromMeili(None));
 }
 
+/// Nobody knew whether PostgreSQL had carried out a sweep: what stands there under an older version it has left.
+#[test]
+fn what_postgres_has_not_swept_stands() {
+    let resync = |authority| entry(7, Deed::Resync, authority, Outcome::Accepted(None));
+    let pg = |authority| Some(standing(4, Some(&["p"]), authority));
+    for of in [std::convert::identity, explicit] {
+        let decided = |by, stands| decided(&[of(resync(by))], pg(stands), Some(&["older"]));
+        assert_eq!(decided(Side::Pg, Side::Pg), Decision::FromPg);
+        // Meilisearch has decided since, or had before.
+        assert_eq!(decided(Side::Meili, Side::Pg), Decision::FromMeili(None));
+        assert_eq!(decided(Side::Pg, Side::Meili), Decision::FromMeili(None));
+    }
+}
+
 #[test]
 fn what_came_late_goes() {
     let late = entry(5, put(&["late"]), Side::Meili, Outcome::Unknown);
