@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     fetched::Fetched,
     graph::QueryGraph,
+    numbering::Numbering,
     paths::{Drops, Key, Pattern},
     scope::Scope,
     sources::{Hits, Source, deciding, hits, sources, union},
@@ -15,8 +16,7 @@ use crate::search::MatchingStrategy;
 /// The documents a query may find.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    /// Their numbers, ascending.
-    pub(super) documents: Vec<u64>,
+    numbering: Numbering,
     /// By document: its pattern, or [`NOT_FOUND`].
     pattern_of: Vec<u32>,
     pub(super) patterns: Vec<Pattern>,
@@ -50,15 +50,16 @@ impl Candidates {
     ) -> Self {
         let sources: Vec<Vec<Source>> =
             (0..graph.nodes.len()).map(|node| sources(graph, node, fetched, scope)).collect();
-        let documents = union(&sources, &deciding(graph, matching, &sources, fetched), fetched);
+        let numbering = union(&sources, &deciding(graph, matching, &sources, fetched), fetched);
         let finding = |source: Source| {
-            let inside = source.inside.as_ref().map(|inside| hits(inside, &documents, fetched));
-            let hits = hits(&source.entries, &documents, fetched);
+            let inside = source.inside.as_ref().map(|inside| hits(inside, &numbering, fetched));
+            let hits = hits(&source.entries, &numbering, fetched);
             let Source { level, forward_only, own, .. } = source;
             Finding { level, forward_only, own, hits, inside }
         };
         let nodes: Vec<Vec<Finding>> =
             sources.into_iter().map(|sources| sources.into_iter().map(finding).collect()).collect();
+        let documents = numbering.documents();
         let keys = keys(&nodes, documents.len());
         // Frequencies are those of the whole index: before the documents that are not asked for are left out.
         let frequencies = frequencies(graph, matching, &keys);
@@ -85,7 +86,12 @@ impl Candidates {
             pattern
         };
         let pattern_of = documents.iter().zip(keys).map(&mut pattern_of).collect();
-        Self { documents, pattern_of, patterns, nodes, drops }
+        Self { numbering, pattern_of, patterns, nodes, drops }
+    }
+
+    /// Their numbers, ascending.
+    pub(super) fn documents(&self) -> &[u64] {
+        self.numbering.documents()
     }
 
     /// The places of the documents that are found, with their patterns.
@@ -105,11 +111,29 @@ impl Candidates {
         by_rung
     }
 
+    /// Something of each document, by its pattern if it is found.
+    pub(super) fn of_each_found<T: Copy>(&self, otherwise: T, of: impl Fn(u32) -> T) -> Vec<T> {
+        let of: Vec<T> = (0..self.patterns.len() as u32).map(of).collect();
+        self.pattern_of.iter().map(|pattern| of.get(*pattern as usize).copied().unwrap_or(otherwise)).collect()
+    }
+
+    /// Visits what a node finds: the place of the document, the level, and the entry of the first word.
+    pub(super) fn each_entry(&self, node: usize, mut visit: impl FnMut(u32, u8, u32)) {
+        for Finding { level, hits, .. } in self.nodes.get(node).into_iter().flatten() {
+            match hits {
+                Hits::Every(start) => {
+                    (0..self.pattern_of.len() as u32).for_each(|place| visit(place, *level, start + place));
+                }
+                Hits::Some(hits) => hits.iter().for_each(|(place, first, _)| visit(*place, *level, *first)),
+            }
+        }
+    }
+
     /// Some of the documents, ascending, with where each holds what.
     pub(super) fn stage(&self, places: &[u32]) -> Stage {
-        let mut nth_of = vec![NOT_FOUND; self.documents.len()];
+        let mut nth_of = vec![NOT_FOUND; self.pattern_of.len()];
         (0u32..).zip(places).for_each(|(nth, place)| nth_of[*place as usize] = nth);
-        let documents = places.iter().map(|place| self.documents[*place as usize]).collect();
+        let documents = places.iter().map(|place| self.documents()[*place as usize]).collect();
         let patterns = places.iter().map(|place| self.pattern_of[*place as usize]).collect();
         let mut stage = Stage::new(documents, patterns);
         for findings in &self.nodes {

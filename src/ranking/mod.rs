@@ -52,6 +52,7 @@ mod distance;
 mod fetched;
 mod graph;
 mod matched;
+mod numbering;
 mod order;
 mod paths;
 mod phrase;

@@ -1,5 +1,6 @@
 //! The order of what is found: buckets of equal documents, refined rule by rule, and only as far as hits are wanted.
 
+mod parts;
 mod refine;
 
 use std::{
@@ -7,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use self::parts::Part;
 use super::{
     bucket::{Bucket, Equal, Next, Request, asked},
     candidates::Candidates,
@@ -27,8 +29,8 @@ pub struct Ranking {
     scope: Scope,
     rules: Arc<[Rule]>,
     candidates: Candidates,
-    /// The places of the documents to come, rung by rung: each is made ready when its turn comes.
-    rungs: VecDeque<(u32, Vec<u32>)>,
+    /// What is to come behind the stage.
+    parts: VecDeque<Part>,
     stage: Stage,
     /// The patterns of its documents, each once.
     used: Vec<u32>,
@@ -49,13 +51,19 @@ impl Ranking {
         let candidates = Candidates::new(&graph, &fetched, &scope, matching, passes);
         let found = candidates.found().count();
         let by_rung = candidates.by_rung();
-        let rungs = match rules.first() {
-            Some(Rule::Words) => (0..).zip(by_rung).filter(|(_, places)| !places.is_empty()).collect(),
+        let parts = match rules.first() {
+            Some(Rule::Words) => {
+                let rungs = (0..).zip(by_rung).filter(|(_, places)| !places.is_empty());
+                rungs.map(|(rung, places)| Part { costs: vec![rung], places }).collect()
+            }
             // Something else decides first: all together.
-            _ => VecDeque::from([(0, candidates.found().map(|(place, _)| place).collect())]),
+            _ => {
+                let places = candidates.found().map(|(place, _)| place).collect();
+                VecDeque::from([Part { costs: Vec::new(), places }])
+            }
         };
         let (stage, used, buckets, alive) = Default::default();
-        Self { graph, fetched, scope, rules, candidates, rungs, stage, used, buckets, alive, found, scored, matching }
+        Self { graph, fetched, scope, rules, candidates, parts, stage, used, buckets, alive, found, scored, matching }
     }
 
     /// How many documents are found in all.
@@ -65,7 +73,7 @@ impl Ranking {
 
     /// The numbers of all documents found, ascending.
     pub fn documents(&self) -> impl Iterator<Item = u64> + '_ {
-        self.candidates.found().map(|(place, _)| self.candidates.documents[place as usize])
+        self.candidates.found().map(|(place, _)| self.candidates.documents()[place as usize])
     }
 
     /// The most terms that may be dropped; `None` if no rule asks for it.
@@ -98,9 +106,9 @@ impl Ranking {
 
     /// How many documents the next bucket has: to skip it without refining it.
     pub fn next_len(&self) -> usize {
-        match (self.buckets.last(), self.rungs.front()) {
+        match (self.buckets.last(), self.parts.front()) {
             (Some(bucket), _) => bucket.documents.len(),
-            (None, Some((_, places))) => places.len(),
+            (None, Some(part)) => part.places.len(),
             (None, None) => 0,
         }
     }
@@ -108,7 +116,7 @@ impl Ranking {
     /// Passes over the next bucket.
     pub fn skip(&mut self) {
         if self.buckets.pop().is_none() {
-            self.rungs.pop_front();
+            self.parts.pop_front();
         }
     }
 
@@ -165,9 +173,16 @@ impl Ranking {
         self.buckets.extend(parts.into_iter().rev().map(part));
     }
 
-    /// Makes the next rung ready; whether there is one.
+    /// Makes the next part ready; whether there is one.
     fn begin_stage(&mut self) -> bool {
-        let Some((rung, places)) = self.rungs.pop_front() else { return false };
+        let Some(mut part) = self.parts.pop_front() else { return false };
+        if asked(&self.rules, &part.costs) < 2 {
+            let mut parts = self.parted(part).into_iter();
+            let Some(first) = parts.next() else { return false };
+            part = first;
+            parts.rev().for_each(|part| self.parts.push_front(part));
+        }
+        let Part { costs, places } = part;
         self.stage = self.candidates.stage(&places);
         self.used = self.stage.patterns.clone();
         self.used.dedup();
@@ -181,13 +196,12 @@ impl Ranking {
             ways: Arc::new(if self.scored { Ways::all(&self.graph) } else { Ways::default() }),
             ..Bucket::default()
         };
-        self.buckets.push(match self.rules.first() {
-            Some(Rule::Words) => {
-                let ways = self.ways(&all, &Rule::Words, &documents);
-                all.part(documents, &[rung], 0, ways)
-            }
-            _ => Bucket { documents, ..all },
-        });
+        let ways = match self.rules.first() {
+            Some(Rule::Words) => self.ways(&all, &Rule::Words, &documents),
+            _ => Arc::clone(&all.ways),
+        };
+        let worst = vec![0; costs.len()];
+        self.buckets.push(Bucket { documents, costs, worst, ways });
         true
     }
 }

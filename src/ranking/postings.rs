@@ -87,6 +87,17 @@ impl Postings {
         (bytes.len() < 8).then(|| bytes.iter().fold(1, number))
     }
 
+    /// The place of an entry that has only one, if its numbers are small, as most are; else it has to be read.
+    pub(super) fn only_place(&self, entry: u32) -> Option<Place> {
+        let (start, end) = self.places[entry as usize];
+        match self.bytes.get(start as usize..end as usize)? {
+            [0, field @ ..0x80, position @ ..0x80] => {
+                Some(Place { field: Field(u32::from(*field)), position: u16::from(*position) })
+            }
+            _ => None,
+        }
+    }
+
     /// The places of an entry, ascending.
     pub(super) fn places(&self, entry: u32) -> Places<'_> {
         let (start, end) = self.places[entry as usize];

@@ -3,6 +3,7 @@
 use super::{
     fetched::Fetched,
     graph::{QueryGraph, What},
+    numbering::{Numbering, advance},
     phrase,
     scope::Scope,
 };
@@ -78,15 +79,12 @@ pub(super) fn deciding(
 }
 
 /// What of a source is among the documents.
-pub(super) fn hits(entries: &Entries, documents: &[u64], fetched: &Fetched) -> Hits {
-    let postings = &fetched.postings;
+pub(super) fn hits(entries: &Entries, numbering: &Numbering, fetched: &Fetched) -> Hits {
+    let (postings, documents) = (&fetched.postings, numbering.documents());
+    let mut places = numbering.places();
     let list = match entries {
         Entries::Pairs(pairs) => {
-            let mut place = 0;
-            let hit = |(first, last): &(u32, u32)| {
-                place = advance(documents, place, postings.document(*first));
-                (documents.get(place) == Some(&postings.document(*first))).then_some((place as u32, *first, *last))
-            };
+            let hit = |(first, last): &(u32, u32)| Some((places.place(postings.document(*first))?, *first, *last));
             return Hits::Some(pairs.iter().filter_map(hit).collect());
         }
         Entries::List(list) => *list,
@@ -96,34 +94,18 @@ pub(super) fn hits(entries: &Entries, documents: &[u64], fetched: &Fetched) -> H
         return Hits::Every(start);
     }
     // From the shorter one to the longer.
-    let (mut hits, mut place) = (Vec::new(), 0);
     if these.len() <= documents.len() {
-        for (entry, document) in (start..).zip(these) {
-            place = advance(documents, place, *document);
-            if documents.get(place) == Some(document) {
-                hits.push((place as u32, entry, entry));
-            }
-        }
-    } else {
-        for (nth, document) in (0u32..).zip(documents) {
-            place = advance(these, place, *document);
-            if these.get(place) == Some(document) {
-                hits.push((nth, start + place as u32, start + place as u32));
-            }
+        let hit = |(entry, document): (u32, &u64)| Some((places.place(*document)?, entry, entry));
+        return Hits::Some((start..).zip(these).filter_map(hit).collect());
+    }
+    let (mut hits, mut place) = (Vec::new(), 0);
+    for (nth, document) in (0u32..).zip(documents) {
+        place = advance(these, place, *document);
+        if these.get(place) == Some(document) {
+            hits.push((nth, start + place as u32, start + place as u32));
         }
     }
     Hits::Some(hits)
-}
-
-/// The place of a document at or behind `from`, or of the next one: by steps that grow.
-fn advance(documents: &[u64], from: usize, document: u64) -> usize {
-    let (mut low, mut step) = (from, 1);
-    while low + step <= documents.len() && documents[low + step - 1] < document {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step).min(documents.len());
-    low + documents[low..high].partition_point(|other| *other < document)
 }
 
 /// Where what a node finds comes from.
@@ -179,21 +161,19 @@ pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched, scope: &S
     Some((split, found))
 }
 
-/// All documents of some nodes, ascending, each once.
-pub(super) fn union(sources: &[Vec<Source>], nodes: &[usize], fetched: &Fetched) -> Vec<u64> {
-    let mut documents = Vec::new();
-    for source in nodes.iter().flat_map(|node| &sources[*node]) {
-        match source.finding() {
-            Entries::List(list) => documents.extend_from_slice(fetched.postings.documents(*list)),
-            Entries::Pairs(pairs) => {
-                documents.extend(pairs.iter().map(|(first, _)| fetched.postings.document(*first)));
-            }
-        }
-    }
-    if !documents.is_sorted_by(|a, b| a < b) {
-        // Stable: what is sorted already, list by list, is merged.
-        documents.sort();
-        documents.dedup();
-    }
-    documents
+/// All documents of some nodes.
+pub(super) fn union(sources: &[Vec<Source>], nodes: &[usize], fetched: &Fetched) -> Numbering {
+    let document = |(first, _): &(u32, u32)| fetched.postings.document(*first);
+    let sources = || nodes.iter().flat_map(|node| &sources[*node]).map(Source::finding);
+    let pairs: Vec<Vec<u64>> = sources()
+        .filter_map(|entries| match entries {
+            Entries::List(_) => None,
+            Entries::Pairs(pairs) => Some(pairs.iter().map(document).collect()),
+        })
+        .collect();
+    let lists = sources().filter_map(|entries| match entries {
+        Entries::List(list) => Some(fetched.postings.documents(*list)),
+        Entries::Pairs(_) => None,
+    });
+    Numbering::of(&lists.chain(pairs.iter().map(Vec::as_slice)).collect::<Vec<_>>())
 }

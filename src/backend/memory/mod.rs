@@ -72,7 +72,8 @@ impl MemoryIndex {
         let filter = filter.map_err(|error| invalid("reading the filter").caused_by(error))?;
         let sort = SortCriterion::parse_all(&query.sort);
         let sort = sort.map_err(|error| invalid("reading the sort criteria").caused_by(error))?;
-        let asked = Query { text: &query.text, matching: query.matching, sort: &sort, page: query.page };
+        let asked =
+            Query { text: &query.text, matching: query.matching, sort: &sort, page: query.page, ..Query::default() };
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
         let Found { ranked, total } =
             store.search(&asked, |document| filter.as_ref().is_none_or(|filter| filter.matches(document)));

@@ -26,6 +26,8 @@ pub struct Query<'a> {
     pub sort: &'a [SortCriterion],
     /// Which slice is wanted.
     pub page: Page,
+    /// Whether only the order is asked for: then nothing says how well documents match, and less has to be looked at.
+    pub order_only: bool,
 }
 
 /// The slice that was asked for.
@@ -62,7 +64,7 @@ impl Store {
         let offset = query.page.offset();
         let end = offset.saturating_add(query.page.limit()).min(settings.pagination.max_total_hits);
         if !parsed.terms.is_empty() {
-            return self.ranked(query.matching, (graph, fetched, rules), (offset, end), filter);
+            return self.ranked(query, (graph, fetched, rules), (offset, end), filter);
         }
         let criteria: Vec<&SortCriterion> = rules.iter().filter_map(by_values).collect();
         let without = fetched.without(&graph, &Scope::new(settings));
@@ -83,7 +85,7 @@ impl Store {
 
     fn ranked(
         &self,
-        matching: MatchingStrategy,
+        query: &Query<'_>,
         (graph, fetched, rules): (QueryGraph, Fetched, Vec<Rule>),
         (offset, end): (usize, usize),
         filter: impl Fn(&Document) -> bool,
@@ -91,7 +93,8 @@ impl Store {
         let scope = Scope::new(self.settings());
         let worst = self.settings().searchable_attributes.len().saturating_sub(1) as u32;
         let worst_attribute = if scope.alike { 0 } else { worst };
-        let request = Request { rules: rules.into(), scope, matching, scored: true };
+        let scored = !query.order_only;
+        let request = Request { rules: rules.into(), scope, matching: query.matching, scored };
         let document = |number: u64| self.at(number as u32).map(|(_, document)| &**document);
         let mut ranking =
             Ranking::new(Arc::new(graph), Arc::new(fetched), request, |number| document(number).is_some_and(&filter));
@@ -113,8 +116,9 @@ impl Store {
                     ranking.supply(&ranks(&criterion, values));
                 }
                 Next::Equal(equal) => {
-                    let scores: Arc<[RuleScore]> = scorer.score(&ranking, &equal).into();
-                    let score = global(&scores);
+                    let scores: Arc<[RuleScore]> =
+                        if scored { scorer.score(&ranking, &equal).into() } else { Arc::default() };
+                    let score = if scored { global(&scores) } else { 1.0 };
                     let wanted = equal.documents.iter().skip(offset.saturating_sub(before));
                     let wanted = wanted.take(end - before.max(offset));
                     let ranked = |number: &u64| {

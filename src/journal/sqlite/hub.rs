@@ -32,7 +32,7 @@ pub(super) struct Hub {
 }
 
 /// Queues what was to come later, should whoever asked for it go away.
-struct Hasten<'a>(&'a Hub);
+struct Hasten<'a>(Option<&'a Hub>);
 
 enum Driver {
     Idle(Box<Writer>),
@@ -60,10 +60,10 @@ impl Hub {
     pub(super) async fn ask_later<T>(&self, op: impl FnOnce(Reply<T>) -> Op, doing: &str) -> Result<T, JournalError> {
         let (reply, mut answer) = oneshot::channel();
         self.later.lock().unwrap_or_else(PoisonError::into_inner).push(op(reply));
-        let hasten = Hasten(self);
+        let mut hasten = Hasten(Some(self));
         if let Ok(answer) = timeout(MOMENT, &mut answer).await {
             // It was queued with others, and what has come since waits for its own moment.
-            std::mem::forget(hasten);
+            hasten.0 = None;
             return received(answer, doing);
         }
         drop(hasten);
@@ -126,7 +126,9 @@ impl Hub {
 
 impl Drop for Hasten<'_> {
     fn drop(&mut self) {
-        self.0.hasten();
+        if let Some(hub) = self.0 {
+            hub.hasten();
+        }
     }
 }
 

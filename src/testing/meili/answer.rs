@@ -72,7 +72,7 @@ fn rank(data: &Data, uid: &str, question: &Question) -> Result<Slice, ApiError> 
         .map_err(|error| error.prefixed(&prefix))?;
     index.settings.check_search(&question.sort).map_err(|error| error.prefixed(&prefix))?;
     let Question { text, matching, sort, page, .. } = question;
-    let query = Query { text, matching: *matching, sort, page: *page };
+    let query = Query { text, matching: *matching, sort, page: *page, ..Query::default() };
     let passes = |document: &Document| question.filter.as_ref().is_none_or(|filter| filter.matches(document));
     let Found { ranked, total } = index.store.search(&query, passes);
     let shown = fields(index, question);

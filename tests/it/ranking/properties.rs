@@ -41,6 +41,7 @@ fn store(history: &History, rules: &[String], Typos(one, two): Typos) -> Store {
         "searchableAttributes": ["title", "body"],
         "rankingRules": rules,
         "typoTolerance": { "minWordSizeForTypos": { "oneTypo": one, "twoTypos": two } },
+        "pagination": { "maxTotalHits": 10_000 },
     });
     let mut store = Store::new(serde_json::from_value::<IndexSettings>(settings).unwrap(), None);
     for (id, film) in history {
@@ -77,7 +78,7 @@ fn numbered(history: &History) -> Vec<Option<Film>> {
 
 fn search(store: &Store, asked: &Asked, page: Page, only_kept: bool) -> Found {
     let (text, sort) = (asked.text(), ["year:asc".parse().unwrap()]);
-    let query = Query { text: &text, matching: asked.matching, sort: &sort, page };
+    let query = Query { text: &text, matching: asked.matching, sort: &sort, page, ..Query::default() };
     store.search(&query, |document| !only_kept || document["kept"] == true)
 }
 
@@ -110,6 +111,37 @@ proptest! {
             let mut costs = ranked.costs.clone();
             costs.remove(of_values);
             prop_assert_eq!(costs, place.costs.concat(), "{} by {:?}", asked.text(), &rules);
+        }
+    }
+}
+
+/// Of so many that what comes first is told from the lists before the rest is made ready.
+fn many() -> impl Strategy<Value = History> {
+    let films = prop::collection::vec(film(), 5..60);
+    films.prop_map(|films| (0..6_000).map(|id| (id, Some(films[id * 7_919 % films.len()].clone()))).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_word_in_many_documents_is_ranked_as_in_few(
+        history in many(), asked in asked(), rules in rules(), sorted: bool, typos in typos(), offset in 0_usize..6_000,
+    ) {
+        let asked = Asked { parts: asked.parts.into_iter().take(1).collect(), ..asked };
+        let rules: Vec<String> = rules.into_iter().filter(|rule| sorted || rule != "sort").collect();
+        let films: Vec<Option<Film>> = history.iter().map(|(_, film)| film.clone()).collect();
+        let expected = Oracle { films: &films, asked: &asked, rules: &rules, typos }.ranked();
+        let store = store(&history, &rules, typos);
+        let (text, sort) = (asked.text(), ["year:asc".parse().unwrap()]);
+        for page in [ALL, Page::Window { offset, limit: 50 }] {
+            let query = Query { text: &text, matching: asked.matching, sort: &sort, page, order_only: true };
+            let found = store.search(&query, |_| true);
+            prop_assert_eq!(found.total, expected.len());
+            let slice: Vec<usize> = expected.iter().skip(page.offset()).take(page.limit()).map(|p| p.number).collect();
+            let found = numbers(&found);
+            let other = found.iter().zip(&slice).position(|(found, place)| found != place);
+            prop_assert_eq!((other, found.len()), (None, slice.len()), "{} by {:?} at {:?}", asked.text(), &rules, page);
         }
     }
 }
