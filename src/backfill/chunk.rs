@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Rows of a chunk, at least and at most: two pages are in memory at a time, and more rows are written no faster.
-const ROWS: (u32, u32) = (10, 4_000);
+const ROWS: (u32, u32) = (10, 2_500);
 /// Bytes of documents that a chunk should have at most: a page is held in memory twice.
 const BYTES: usize = 4 << 20;
 

@@ -14,7 +14,7 @@ use super::runs::Runs;
 use crate::ranking::{read, write};
 
 /// Bytes that are held in memory, about.
-const MOST: usize = 16 << 20;
+const MOST: usize = 8 << 20;
 /// What a word takes beside its entries: its text, its place in the map, the room that its entries have to grow into.
 const WORD: usize = 150;
 /// Bytes of entries of a record, about: so much is read again of each run at a time.
