@@ -129,6 +129,7 @@ impl Known<'_> {
                 return Some(Decision::FromPg);
             }
             Some(whole) => put(whole).cloned(),
+            None if self.may_not_have_arrived() => self.standing.and_then(|standing| standing.document.clone()),
             // The others are in what stands there.
             None => self.there.cloned(),
         };
@@ -190,14 +191,19 @@ impl Known<'_> {
         }
     }
 
+    /// Whether PostgreSQL has decided what stands there, and Meilisearch may never have been given it.
+    fn may_not_have_arrived(&self) -> bool {
+        let unsure = |entry: &Entry| {
+            let lost = entry.redo && entry.intent.version <= self.stands();
+            lost || (entry.outcome == Outcome::Unknown && entry.intent.authority == Side::Pg)
+        };
+        self.decided_by_pg() && self.entries.iter().any(unsure)
+    }
+
     /// Partial updates that Meilisearch has made of something else than what PostgreSQL had decided: that may not have
     /// arrived there.
     fn missed(&self, standing: &Standing) -> Option<Decision> {
-        let unsure = |entry: &Entry| {
-            let lost = entry.redo && entry.intent.version <= standing.version;
-            lost || (entry.outcome == Outcome::Unknown && entry.intent.authority == Side::Pg)
-        };
-        if standing.authority != Side::Pg || !self.entries.iter().any(unsure) {
+        if !self.may_not_have_arrived() {
             return None;
         }
         let merges = || {

@@ -171,6 +171,18 @@ fn what_meilisearch_has_lost_is_made_again() {
     );
 }
 
+/// It has been put together in PostgreSQL, and partial updates came before it was sent.
+#[test]
+fn what_is_lost_is_made_again_of_what_has_not_arrived_yet() {
+    let gone = lost(entry(5, put(&["a"]), Side::Meili, KNOWN));
+    let merged = [6, 7].map(|version| entry(version, merge(if version == 6 { "m" } else { "n" }), Side::Meili, KNOWN));
+    let entries = [vec![gone], merged.to_vec(), vec![lost(entry(8, merge("lost"), Side::Meili, KNOWN))]].concat();
+    assert_eq!(
+        decided(&entries, Some(standing(6, Some(&["a", "m"]), Side::Pg)), Some(&["old", "m", "n"])),
+        Decision::Anew(Version(8), Some(fields(&["a", "m", "n", "lost"])))
+    );
+}
+
 #[test]
 fn of_versions_that_the_service_gives_the_higher_one_is_right() {
     let accepted = |version| explicit(entry(version, put(&["a"]), Side::Meili, KNOWN));
