@@ -8,6 +8,8 @@
 //! - It shows what has been given up, or was sent from here, and something newer is known: that came late, and goes.
 //! - It has lost what it had accepted: that is made again, with the partial updates that came after it.
 
+use serde_json::Value;
+
 use crate::{
     backend::write::Standing,
     document::{Document, Version},
@@ -71,6 +73,23 @@ impl Known<'_> {
         }
     }
 
+    /// Whether what Meilisearch shows is this write of the whole document with nothing but partial updates that came after it:
+    /// it looks lost then to who looks for it alone.
+    fn is_base(&self, place: usize) -> bool {
+        let of = |name: &String, value: &Value| {
+            let merges = self.entries[place + 1..].iter().filter_map(fields);
+            merges.filter_map(|fields| fields.get(name)).any(|merged| merged == value)
+        };
+        match (self.there, &self.entries[place].intent.deed) {
+            (Some(there), Deed::Change(Action::Put(document))) => {
+                document.keys().all(|name| there.contains_key(name))
+                    && there.iter().all(|(name, value)| document.get(name) == Some(value) || of(name, value))
+            }
+            (Some(there), Deed::Change(Action::Delete)) => there.iter().all(|(name, value)| of(name, value)),
+            _ => false,
+        }
+    }
+
     /// The entries without those that a sweep has left for what it deleted, if something newer is known: they come when the
     /// sweep is written out, and stand behind writes that were made after it. `None` if there are none such.
     fn without_outdated(&self) -> Option<Vec<Entry>> {
@@ -113,7 +132,8 @@ impl Known<'_> {
         if after.iter().any(|entry| entry.outcome == Outcome::Unknown && self.is_shown(entry)) {
             return None;
         }
-        let whole = place.map(|place| &self.entries[place]).filter(|entry| entry.redo && self.is_in_place(entry));
+        let whole = place.filter(|place| !self.is_base(*place)).map(|place| &self.entries[place]);
+        let whole = whole.filter(|entry| entry.redo && self.is_in_place(entry));
         // Of which write PostgreSQL holds what came of it.
         let replaced = self.standing.map_or(Version(i64::MIN), |s| s.copied_over.unwrap_or(s.version));
         let merges = || {

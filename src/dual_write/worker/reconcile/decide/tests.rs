@@ -184,6 +184,20 @@ fn what_is_lost_is_made_again_of_what_has_not_arrived_yet() {
 }
 
 #[test]
+fn what_partial_updates_were_made_of_is_not_lost() {
+    let merged = |version, name, outcome| entry(version, merge(name), Side::Meili, outcome);
+    for (deed, pg, base) in [(delete(), None, vec![]), (put(&["a"]), Some(&["a"][..]), vec!["a"])] {
+        let whole = lost(entry(5, deed, Side::Meili, Outcome::Accepted(None)));
+        for outcome in [KNOWN, Outcome::Unknown] {
+            // The first one was deleted by a filter.
+            let entries = [whole.clone(), merged(6, "m", KNOWN), merged(7, "n", outcome)];
+            let there = [base.clone(), vec!["n"]].concat();
+            assert_eq!(decided(&entries, Some(standing(5, pg, Side::Meili)), Some(&there)), Decision::FromMeili(None));
+        }
+    }
+}
+
+#[test]
 fn of_versions_that_the_service_gives_the_higher_one_is_right() {
     let accepted = |version| explicit(entry(version, put(&["a"]), Side::Meili, KNOWN));
     let pg = |version| Some(standing(version, Some(&["p"]), Side::Meili));
