@@ -90,6 +90,15 @@ impl Known<'_> {
         }
     }
 
+    /// Whether a write of unknown outcome that is shown has come over something else that is newer.
+    fn is_late(&self, entry: &Entry) -> bool {
+        let newer = || {
+            let stands = self.standing.and_then(|standing| standing.document.as_ref());
+            entry.intent.version < self.stands() && self.there != stands
+        };
+        self.is_shown(entry) && (entry.intent.authority == Side::Pg || newer())
+    }
+
     /// The entries without those that a sweep has left for what it deleted, if something newer is known: they come when the
     /// sweep is written out, and stand behind writes that were made after it. `None` if there are none such.
     fn without_outdated(&self) -> Option<Vec<Entry>> {
@@ -126,12 +135,17 @@ impl Known<'_> {
 
     /// What Meilisearch has lost, unless something else has taken its place.
     fn made_again(&self) -> Option<Decision> {
-        let place = self.entries.iter().rposition(|entry| is_whole(entry) && is_accepted(entry));
-        let after = &self.entries[place.map_or(0, |place| place + 1)..];
-        // A write of unknown outcome that is shown came to stand after all that.
-        if after.iter().any(|entry| entry.outcome == Outcome::Unknown && self.is_shown(entry)) {
+        let accepted = self.entries.iter().rposition(|entry| is_whole(entry) && is_accepted(entry));
+        let unknown = self.entries.iter().enumerate().rposition(|(place, entry)| {
+            let base = || entry.intent.authority == Side::Meili && put(entry).is_some() && self.is_base(place);
+            entry.outcome == Outcome::Unknown && (self.is_shown(entry) || base())
+        });
+        // A write of unknown outcome that is shown has taken the place of what was before it.
+        if unknown > accepted && unknown.is_some_and(|place| self.is_late(&self.entries[place])) {
             return None;
         }
+        let place = accepted.max(unknown);
+        let after = &self.entries[place.map_or(0, |place| place + 1)..];
         let whole = place.filter(|place| !self.is_base(*place)).map(|place| &self.entries[place]);
         let whole = whole.filter(|entry| entry.redo && self.is_in_place(entry));
         // Of which write PostgreSQL holds what came of it.

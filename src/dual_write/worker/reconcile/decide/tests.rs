@@ -197,6 +197,25 @@ fn what_partial_updates_were_made_of_is_not_lost() {
     }
 }
 
+/// Something has been made of it since, or is to be.
+#[test]
+fn what_is_lost_is_not_made_again_before_what_has_replaced_it() {
+    let merged = |version, name| entry(version, merge(name), Side::Meili, KNOWN);
+    let unknown = |version, deed| entry(version, deed, Side::Meili, Outcome::Unknown);
+    let nothing = |version| Some(standing(version, None, Side::Meili));
+    let replaced = [lost(merged(3, "replaced")), unknown(4, put(&["u"]))];
+    let after = [lost(merged(5, "lost")), merged(6, "m")];
+    assert_eq!(
+        decided(&[replaced.clone(), after].concat(), nothing(2), Some(&["u", "m"])),
+        Decision::Anew(Version(6), Some(fields(&["u", "m", "lost"])))
+    );
+    let merged_since = [replaced.to_vec(), vec![merged(6, "m")]].concat();
+    assert_eq!(decided(&merged_since, nothing(2), Some(&["u", "m"])), Decision::FromMeili(None));
+    // Which deletion is shown does not matter.
+    let deleted = [unknown(3, delete()), lost(merged(5, "lost"))];
+    assert_eq!(decided(&deleted, nothing(4), None), Decision::Anew(Version(5), Some(fields(&["lost"]))));
+}
+
 #[test]
 fn of_versions_that_the_service_gives_the_higher_one_is_right() {
     let accepted = |version| explicit(entry(version, put(&["a"]), Side::Meili, KNOWN));
