@@ -216,6 +216,7 @@ impl Known<'_> {
         let speaker = self.entries.iter().rfind(|entry| is_accepted(entry)).or(self.entries.last());
         let Some(speaker) = speaker else { return Decision::FromPg };
         let decided = standing.authority == Side::Pg
+            && !came_after(speaker, standing)
             && (standing.version >= speaker.intent.version
                 || speaker.outcome == Outcome::Unknown
                 || is_left_by_pg(speaker));
@@ -285,6 +286,14 @@ fn has_been_copied_over(entry: &Entry, standing: &Standing) -> bool {
     // Without a task it was only taken for lost: then the copy is what has come after it.
     let certain = matches!(entry.outcome, Outcome::Accepted(Some(_)));
     certain && standing.copied_over == Some(entry.intent.version)
+}
+
+/// Whether Meilisearch accepted a write that began when this stood in PostgreSQL already. Then it is newer, whatever the versions
+/// say: those of two replicas do not tell which came first.
+fn came_after(entry: &Entry, standing: &Standing) -> bool {
+    let accepted = entry.intent.authority == Side::Meili && is_accepted(entry) && !entry.redo;
+    let change = matches!(entry.intent.deed, Deed::Change(_));
+    accepted && change && entry.age.is_some_and(|age| age < standing.written)
 }
 
 fn is_accepted(entry: &Entry) -> bool {

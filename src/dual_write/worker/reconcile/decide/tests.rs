@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -39,7 +41,13 @@ fn delete() -> Deed {
 }
 
 fn standing(version: i64, names: Option<&[&str]>, authority: Side) -> Standing {
-    Standing { version: Version(version), document: names.map(fields), authority, copied_over: None }
+    Standing {
+        version: Version(version),
+        document: names.map(fields),
+        authority,
+        copied_over: None,
+        written: Duration::ZERO,
+    }
 }
 
 const KNOWN: Outcome = Outcome::Accepted(Some(TaskId(1)));
@@ -214,6 +222,20 @@ fn what_is_lost_is_not_made_again_before_what_has_replaced_it() {
     // Which deletion is shown does not matter.
     let deleted = [unknown(3, delete()), lost(merged(5, "lost"))];
     assert_eq!(decided(&deleted, nothing(4), None), Decision::Anew(Version(5), Some(fields(&["lost"]))));
+}
+
+/// The clocks of two replicas differ.
+#[test]
+fn what_meilisearch_accepted_after_postgres_had_decided_is_newer() {
+    let pg = Standing { written: Duration::from_secs(9), ..standing(9, Some(&["p"]), Side::Pg) };
+    let decided = |entry, age| decided(&[Entry { age, ..entry }], Some(pg.clone()), Some(&["a"]));
+    let accepted = || entry(5, put(&["a"]), Side::Meili, KNOWN);
+    assert_eq!(decided(accepted(), Some(Duration::from_secs(8))), Decision::FromMeili(None));
+    for age in [Some(Duration::from_secs(9)), None] {
+        assert_eq!(decided(accepted(), age), Decision::FromPg, "{age:?}");
+    }
+    // It is not there any more.
+    assert_eq!(decided(lost(accepted()), Some(Duration::from_secs(8))), Decision::FromPg);
 }
 
 #[test]
