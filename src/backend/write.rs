@@ -184,6 +184,8 @@ pub struct Standing {
     pub authority: Side,
     /// The version of the write that a copy from Meilisearch has taken the place of, if that is what stands.
     pub copied_over: Option<Version>,
+    /// How long ago it was written, or marked as written, by PostgreSQL's clock.
+    pub written: Duration,
 }
 
 /// A change that is made only if nothing else has come in between.

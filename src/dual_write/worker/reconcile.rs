@@ -77,7 +77,7 @@ impl DualWriteWorker {
                 let mut ends = Vec::new();
                 let cases = self.beyond_doubt(cases(entries), &mut ends);
                 self.settle(Duty::Reconcile, ends).await;
-                self.reconcile_index(&index, cases).await;
+                self.reconcile_index(&index, cases, began).await;
             }
             if few {
                 self.linger_after(began, feeds).await;
@@ -97,10 +97,15 @@ impl DualWriteWorker {
         certain
     }
 
-    async fn reconcile_index(&self, index: &Arc<str>, cases: Vec<Case>) {
+    async fn reconcile_index(&self, index: &Arc<str>, cases: Vec<Case>, claimed: Instant) {
         let mut ends = Vec::new();
         let cases = self.check(index, cases, &mut ends).await;
-        let found = self.standing(index, cases, &mut ends).await;
+        let mut found = self.standing(index, cases, &mut ends).await;
+        // The ages of the entries are those of the claim.
+        let since = claimed.elapsed();
+        found.iter_mut().filter_map(|(_, standing)| standing.as_mut()).for_each(|standing| {
+            standing.written = standing.written.saturating_sub(since);
+        });
         let found = self.not_overtaken(index, found, &mut ends).await;
         let read = self.read_source(index, found, &mut ends).await;
         let (mut copies, mut same, mut other, mut anew) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

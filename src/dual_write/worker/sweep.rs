@@ -3,7 +3,7 @@
 use super::DualWriteWorker;
 use crate::{
     backend::write::{Swept, WrittenBy},
-    document::DocumentId,
+    document::{DocumentId, Version},
     error::{BackendError, Side},
     journal::{Deed, End, Entry, Intent, Outcome},
     telemetry,
@@ -28,10 +28,12 @@ impl DualWriteWorker {
                 return self.not_swept(sweep, &error);
             }
         }
-        // One whose end nobody knows has been carried out here, or not.
+        // One whose end nobody knows has been carried out here, or not; Meilisearch, which compares no versions, may have come to
+        // it late, and to what was newer.
+        let newest = if sweep.intent.authority == Side::Meili { Version(i64::MAX) } else { version };
         let swept = match known {
             true => vec![Swept::Tombstones(version)],
-            false => vec![Swept::Matching(filter.as_ref(), version), Swept::Tombstones(version)],
+            false => vec![Swept::Matching(filter.as_ref(), newest), Swept::Tombstones(version)],
         };
         for swept in swept {
             if let Err(end) = self.write_out(sweep, swept).await {

@@ -4,6 +4,7 @@
 //! counts if it began after the earlier one had ended; of two that overlap, either may, and so it is of two whose versions
 //! say otherwise because the clocks of two replicas are apart. A write that nobody knows the end of
 //! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
+//! What is not promised, see the limits in the README: that a partial update stays deleted by a filter where a call arrives late.
 
 use std::{
     collections::BTreeMap,
@@ -70,6 +71,8 @@ pub(super) struct History {
 /// The writes of one document that were not refused.
 struct Story<'a> {
     ops: Vec<&'a Op>,
+    /// Whether a call has arrived late.
+    late: bool,
 }
 
 impl History {
@@ -98,7 +101,7 @@ impl History {
     }
 
     /// Why what stands may not stand.
-    pub(super) fn objection(&self, stands: &BTreeMap<DocumentId, Document>) -> Option<String> {
+    pub(super) fn objection(&self, stands: &BTreeMap<DocumentId, Document>, late: bool) -> Option<String> {
         let (ops, versions) = (locked(&self.ops), locked(&self.versions));
         let made = |op: &Op| {
             let about = if op.what == What::Clear { "".into() } else { op.id.clone() };
@@ -109,7 +112,7 @@ impl History {
         let ops: Vec<Op> = ops.iter().map(versioned).collect();
         let mut stories: BTreeMap<&DocumentId, Story<'_>> = BTreeMap::new();
         for op in ops.iter() {
-            let story = stories.entry(&op.id).or_insert(Story { ops: Vec::new() });
+            let story = stories.entry(&op.id).or_insert(Story { ops: Vec::new(), late });
             story.ops.extend((op.told != Told::No).then_some(op));
         }
         if let Some(id) = stands.keys().find(|id| !stories.contains_key(id)) {
@@ -182,7 +185,10 @@ impl Story<'_> {
         for op in self.ops.iter().filter(|op| op.what == What::Merge) {
             if document.is_some_and(|document| document.contains_key(&op.field())) {
                 expected.insert(op.field(), json!(op.number));
-                if replaced_by(op).is_some() || base.is_some_and(|base| op.is_before(base)) {
+                let may_be_back = |later: &Op| self.late && later.what == What::Clear;
+                let replaced =
+                    acknowledged().any(|later| later.is_whole() && op.is_before(later) && !may_be_back(later));
+                if replaced || base.is_some_and(|base| op.is_before(base)) {
                     return Some(format!("{} has been replaced, and stands", op.number));
                 }
                 continue;

@@ -45,6 +45,14 @@ struct Step {
     stands: String,
 }
 
+/// What stands, written so many hours ago.
+fn told(mut stands: Vec<Option<Standing>>) -> String {
+    for standing in stands.iter_mut().flatten() {
+        standing.written = HOUR * u32::try_from(standing.written.as_secs() / HOUR.as_secs()).unwrap();
+    }
+    format!("{stands:?}")
+}
+
 /// What comes of calls that are drawn, as the model has it.
 fn story(seed: u64) -> Vec<Step> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -68,7 +76,7 @@ fn story(seed: u64) -> Vec<Step> {
             let stands = model.read("model", &ids).await.unwrap();
             let version = |(id, stands): (DocumentId, &Option<Standing>)| Some((id, stands.as_ref()?.version));
             standing = ids.into_iter().zip(&stands).filter_map(version).collect();
-            story.push(Step { later: dice.later, call, answer, stands: format!("{stands:?}") });
+            story.push(Step { later: dice.later, call, answer, stands: told(stands) });
         }
         story
     })
@@ -89,7 +97,7 @@ async fn retold(seed: u64, url: &str, options: &PostgresOptions, postgres: &Post
             }
         }
         let answer = step.call.make(postgres, &index).await;
-        let stands = format!("{:?}", postgres.read(&index, &IDS.map(DocumentId::from)).await.unwrap());
+        let stands = told(postgres.read(&index, &IDS.map(DocumentId::from)).await.unwrap());
         let before = || story[..number].iter().map(|step| format!("{step:?}\n")).collect::<String>();
         assert_eq!(answer, step.answer, "seed {seed}, {step:?}, after\n{}", before());
         assert_eq!(stands, step.stands, "seed {seed}, {step:?}, after\n{}", before());

@@ -82,6 +82,7 @@ impl Postgres {
             document: row.document.clone(),
             authority: row.authority,
             copied_over: row.copied_over,
+            written: row.written.elapsed(),
         };
         ids.iter().map(|id| state.rows.get(id).map(standing)).collect()
     }

@@ -1,6 +1,6 @@
 //! Writing under versions, and reading what stands.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use sqlx::PgExecutor;
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Id, version, body, authority, and the version it is a copy over.
-type StandingRow = (Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>);
+type StandingRow = (Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>, Option<f64>);
 
 impl PostgresWriter {
     pub(super) async fn try_write(
@@ -75,13 +75,20 @@ pub(in crate::backend::postgres) async fn standing(
         return Err(index_not_found(index));
     }
     let mut found = HashMap::with_capacity(rows.len());
-    for (id, version, body, authority, copied_over) in rows {
+    for (id, version, body, authority, copied_over, written) in rows {
         let (Some(id), Some(version)) = (id, version) else { continue };
         let document = body.map(|body| document(&body, doing)).transpose()?;
         let authority = if authority.as_deref() == Some(Side::Pg.as_str()) { Side::Pg } else { Side::Meili };
         found.insert(
             id,
-            Standing { version: Version(version), document, authority, copied_over: copied_over.map(Version) },
+            Standing {
+                version: Version(version),
+                document,
+                authority,
+                copied_over: copied_over.map(Version),
+                // A clock that was set back says nothing.
+                written: written.and_then(|written| Duration::try_from_secs_f64(written).ok()).unwrap_or_default(),
+            },
         );
     }
     // An id may be asked for twice.

@@ -95,7 +95,8 @@ pub(super) const VERSIONS: &str = "SELECT id, version FROM search_documents WHER
 
 /// One row without an id if nothing stands, none if the index is not there.
 pub(super) const READ: &str = "
-    SELECT d.id, d.version, d.body::text, d.authority, d.copied_over
+    SELECT d.id, d.version, d.body::text, d.authority, d.copied_over,
+        EXTRACT(EPOCH FROM clock_timestamp() - d.written_at)::float8
     FROM search_indexes i LEFT JOIN search_documents d ON d.index_uid = i.uid AND d.id = ANY ($2)
     WHERE i.uid = $1";
 

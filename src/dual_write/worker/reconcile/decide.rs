@@ -8,6 +8,8 @@
 //! - It shows what has been given up, or was sent from here, and something newer is known: that came late, and goes.
 //! - It has lost what it had accepted: that is made again, with the partial updates that came after it.
 
+use serde_json::Value;
+
 use crate::{
     backend::write::Standing,
     document::{Document, Version},
@@ -71,6 +73,32 @@ impl Known<'_> {
         }
     }
 
+    /// Whether what Meilisearch shows is this write of the whole document with nothing but partial updates that came after it:
+    /// it looks lost then to who looks for it alone.
+    fn is_base(&self, place: usize) -> bool {
+        let of = |name: &String, value: &Value| {
+            let merges = self.entries[place + 1..].iter().filter_map(fields);
+            merges.filter_map(|fields| fields.get(name)).any(|merged| merged == value)
+        };
+        match (self.there, &self.entries[place].intent.deed) {
+            (Some(there), Deed::Change(Action::Put(document))) => {
+                document.keys().all(|name| there.contains_key(name))
+                    && there.iter().all(|(name, value)| document.get(name) == Some(value) || of(name, value))
+            }
+            (Some(there), Deed::Change(Action::Delete)) => there.iter().all(|(name, value)| of(name, value)),
+            _ => false,
+        }
+    }
+
+    /// Whether a write of unknown outcome that is shown has come over something else that is newer.
+    fn is_late(&self, entry: &Entry) -> bool {
+        let newer = || {
+            let stands = self.standing.and_then(|standing| standing.document.as_ref());
+            entry.intent.version < self.stands() && self.there != stands
+        };
+        self.is_shown(entry) && (entry.intent.authority == Side::Pg || newer())
+    }
+
     /// The entries without those that a sweep has left for what it deleted, if something newer is known: they come when the
     /// sweep is written out, and stand behind writes that were made after it. `None` if there are none such.
     fn without_outdated(&self) -> Option<Vec<Entry>> {
@@ -107,13 +135,19 @@ impl Known<'_> {
 
     /// What Meilisearch has lost, unless something else has taken its place.
     fn made_again(&self) -> Option<Decision> {
-        let place = self.entries.iter().rposition(|entry| is_whole(entry) && is_accepted(entry));
-        let after = &self.entries[place.map_or(0, |place| place + 1)..];
-        // A write of unknown outcome that is shown came to stand after all that.
-        if after.iter().any(|entry| entry.outcome == Outcome::Unknown && self.is_shown(entry)) {
+        let accepted = self.entries.iter().rposition(|entry| is_whole(entry) && is_accepted(entry));
+        let unknown = self.entries.iter().enumerate().rposition(|(place, entry)| {
+            let base = || entry.intent.authority == Side::Meili && put(entry).is_some() && self.is_base(place);
+            entry.outcome == Outcome::Unknown && (self.is_shown(entry) || base())
+        });
+        // A write of unknown outcome that is shown has taken the place of what was before it.
+        if unknown > accepted && unknown.is_some_and(|place| self.is_late(&self.entries[place])) {
             return None;
         }
-        let whole = place.map(|place| &self.entries[place]).filter(|entry| entry.redo && self.is_in_place(entry));
+        let place = accepted.max(unknown);
+        let after = &self.entries[place.map_or(0, |place| place + 1)..];
+        let whole = place.filter(|place| !self.is_base(*place)).map(|place| &self.entries[place]);
+        let whole = whole.filter(|entry| entry.redo && self.is_in_place(entry));
         // Of which write PostgreSQL holds what came of it.
         let replaced = self.standing.map_or(Version(i64::MIN), |s| s.copied_over.unwrap_or(s.version));
         let merges = || {
@@ -129,6 +163,7 @@ impl Known<'_> {
                 return Some(Decision::FromPg);
             }
             Some(whole) => put(whole).cloned(),
+            None if self.may_not_have_arrived() => self.standing.and_then(|standing| standing.document.clone()),
             // The others are in what stands there.
             None => self.there.cloned(),
         };
@@ -181,6 +216,7 @@ impl Known<'_> {
         let speaker = self.entries.iter().rfind(|entry| is_accepted(entry)).or(self.entries.last());
         let Some(speaker) = speaker else { return Decision::FromPg };
         let decided = standing.authority == Side::Pg
+            && !came_after(speaker, standing)
             && (standing.version >= speaker.intent.version
                 || speaker.outcome == Outcome::Unknown
                 || is_left_by_pg(speaker));
@@ -190,14 +226,19 @@ impl Known<'_> {
         }
     }
 
+    /// Whether PostgreSQL has decided what stands there, and Meilisearch may never have been given it.
+    fn may_not_have_arrived(&self) -> bool {
+        let unsure = |entry: &Entry| {
+            let lost = entry.redo && entry.intent.version <= self.stands();
+            lost || (entry.outcome == Outcome::Unknown && entry.intent.authority == Side::Pg)
+        };
+        self.decided_by_pg() && self.entries.iter().any(unsure)
+    }
+
     /// Partial updates that Meilisearch has made of something else than what PostgreSQL had decided: that may not have
     /// arrived there.
     fn missed(&self, standing: &Standing) -> Option<Decision> {
-        let unsure = |entry: &Entry| {
-            let lost = entry.redo && entry.intent.version <= standing.version;
-            lost || (entry.outcome == Outcome::Unknown && entry.intent.authority == Side::Pg)
-        };
-        if standing.authority != Side::Pg || !self.entries.iter().any(unsure) {
+        if !self.may_not_have_arrived() {
             return None;
         }
         let merges = || {
@@ -245,6 +286,14 @@ fn has_been_copied_over(entry: &Entry, standing: &Standing) -> bool {
     // Without a task it was only taken for lost: then the copy is what has come after it.
     let certain = matches!(entry.outcome, Outcome::Accepted(Some(_)));
     certain && standing.copied_over == Some(entry.intent.version)
+}
+
+/// Whether Meilisearch accepted a write that began when this stood in PostgreSQL already. Then it is newer, whatever the versions
+/// say: those of two replicas do not tell which came first.
+fn came_after(entry: &Entry, standing: &Standing) -> bool {
+    let accepted = entry.intent.authority == Side::Meili && is_accepted(entry) && !entry.redo;
+    let change = matches!(entry.intent.deed, Deed::Change(_));
+    accepted && change && entry.age.is_some_and(|age| age < standing.written)
 }
 
 fn is_accepted(entry: &Entry) -> bool {

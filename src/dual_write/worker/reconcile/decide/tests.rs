@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -39,7 +41,13 @@ fn delete() -> Deed {
 }
 
 fn standing(version: i64, names: Option<&[&str]>, authority: Side) -> Standing {
-    Standing { version: Version(version), document: names.map(fields), authority, copied_over: None }
+    Standing {
+        version: Version(version),
+        document: names.map(fields),
+        authority,
+        copied_over: None,
+        written: Duration::ZERO,
+    }
 }
 
 const KNOWN: Outcome = Outcome::Accepted(Some(TaskId(1)));
@@ -169,6 +177,65 @@ fn what_meilisearch_has_lost_is_made_again() {
         decided(&[merged, arrived], Some(old), Some(&["old", "m"])),
         Decision::Anew(Version(7), Some(fields(&["old", "m", "lost"])))
     );
+}
+
+/// It has been put together in PostgreSQL, and partial updates came before it was sent.
+#[test]
+fn what_is_lost_is_made_again_of_what_has_not_arrived_yet() {
+    let gone = lost(entry(5, put(&["a"]), Side::Meili, KNOWN));
+    let merged = [6, 7].map(|version| entry(version, merge(if version == 6 { "m" } else { "n" }), Side::Meili, KNOWN));
+    let entries = [vec![gone], merged.to_vec(), vec![lost(entry(8, merge("lost"), Side::Meili, KNOWN))]].concat();
+    assert_eq!(
+        decided(&entries, Some(standing(6, Some(&["a", "m"]), Side::Pg)), Some(&["old", "m", "n"])),
+        Decision::Anew(Version(8), Some(fields(&["a", "m", "n", "lost"])))
+    );
+}
+
+#[test]
+fn what_partial_updates_were_made_of_is_not_lost() {
+    let merged = |version, name, outcome| entry(version, merge(name), Side::Meili, outcome);
+    for (deed, pg, base) in [(delete(), None, vec![]), (put(&["a"]), Some(&["a"][..]), vec!["a"])] {
+        let whole = lost(entry(5, deed, Side::Meili, Outcome::Accepted(None)));
+        for outcome in [KNOWN, Outcome::Unknown] {
+            // The first one was deleted by a filter.
+            let entries = [whole.clone(), merged(6, "m", KNOWN), merged(7, "n", outcome)];
+            let there = [base.clone(), vec!["n"]].concat();
+            assert_eq!(decided(&entries, Some(standing(5, pg, Side::Meili)), Some(&there)), Decision::FromMeili(None));
+        }
+    }
+}
+
+/// Something has been made of it since, or is to be.
+#[test]
+fn what_is_lost_is_not_made_again_before_what_has_replaced_it() {
+    let merged = |version, name| entry(version, merge(name), Side::Meili, KNOWN);
+    let unknown = |version, deed| entry(version, deed, Side::Meili, Outcome::Unknown);
+    let nothing = |version| Some(standing(version, None, Side::Meili));
+    let replaced = [lost(merged(3, "replaced")), unknown(4, put(&["u"]))];
+    let after = [lost(merged(5, "lost")), merged(6, "m")];
+    assert_eq!(
+        decided(&[replaced.clone(), after].concat(), nothing(2), Some(&["u", "m"])),
+        Decision::Anew(Version(6), Some(fields(&["u", "m", "lost"])))
+    );
+    let merged_since = [replaced.to_vec(), vec![merged(6, "m")]].concat();
+    assert_eq!(decided(&merged_since, nothing(2), Some(&["u", "m"])), Decision::FromMeili(None));
+    // Which deletion is shown does not matter.
+    let deleted = [unknown(3, delete()), lost(merged(5, "lost"))];
+    assert_eq!(decided(&deleted, nothing(4), None), Decision::Anew(Version(5), Some(fields(&["lost"]))));
+}
+
+/// The clocks of two replicas differ.
+#[test]
+fn what_meilisearch_accepted_after_postgres_had_decided_is_newer() {
+    let pg = Standing { written: Duration::from_secs(9), ..standing(9, Some(&["p"]), Side::Pg) };
+    let decided = |entry, age| decided(&[Entry { age, ..entry }], Some(pg.clone()), Some(&["a"]));
+    let accepted = || entry(5, put(&["a"]), Side::Meili, KNOWN);
+    assert_eq!(decided(accepted(), Some(Duration::from_secs(8))), Decision::FromMeili(None));
+    for age in [Some(Duration::from_secs(9)), None] {
+        assert_eq!(decided(accepted(), age), Decision::FromPg, "{age:?}");
+    }
+    // It is not there any more.
+    assert_eq!(decided(lost(accepted()), Some(Duration::from_secs(8))), Decision::FromPg);
 }
 
 #[test]
