@@ -19,7 +19,7 @@ use crate::{
     error::{BackendError, BackendErrorKind, Side},
 };
 
-/// Id, version, body, authority, and the version it is a copy over.
+/// Id, version, body, authority, the version it is a copy over, and for how many seconds it has stood.
 type StandingRow = (Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>, Option<f64>);
 
 impl PostgresWriter {
