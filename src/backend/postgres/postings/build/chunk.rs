@@ -4,9 +4,9 @@ use std::{io, ops::Range};
 
 use super::{super::changes::OfWord, runs::Runs, sorter::each};
 
-/// Words, and bytes of entries, of one chunk.
+/// Words, and bytes of entries, of one chunk. An entry may have two bytes here, and takes ten times as many as a change of a fold.
 const WORDS: usize = 2_000;
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 18;
 
 /// Words with their entries; the last one may go on in the next chunk.
 #[derive(Debug, Default)]
