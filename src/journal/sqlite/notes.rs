@@ -108,10 +108,10 @@ impl Log {
 
 /// `None` for what is not noted: that it is refused, or what it has made of a document.
 fn record(mark: &Mark) -> Option<[u8; RECORD]> {
-    let task = match (mark.outcome, &mark.document) {
-        (Outcome::Accepted(None), None) => 0,
-        (Outcome::Accepted(Some(task)), None) => task.0.checked_add(1)?,
-        _ => return None,
+    let task = match mark.outcome {
+        _ if !mark.can_be_noted() => return None,
+        Outcome::Accepted(Some(task)) => task.0.checked_add(1)?,
+        _ => 0,
     };
     let mut record = [0; RECORD];
     record[..8].copy_from_slice(&mark.seq.0.to_le_bytes());
