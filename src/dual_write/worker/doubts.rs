@@ -13,7 +13,9 @@ use tokio::time::{Instant, sleep};
 
 use super::DualWriteWorker;
 use crate::{
+    backend::write::Replacement,
     document::DocumentId,
+    error::Side,
     journal::{Entry, Intent, JournalErrorKind, Outcome},
     telemetry,
 };
@@ -42,7 +44,8 @@ impl Doubts {
 }
 
 impl DualWriteWorker {
-    /// Sees to it that documents are compared that were, or may have been, sent by calls of which nobody knows the end.
+    /// Sees to it that documents of one index are compared that were, or may have been, sent by calls of which nobody knows the
+    /// end.
     pub(super) async fn doubt(&self, sent: impl IntoIterator<Item = Intent>) {
         let now = Instant::now();
         let intents: Vec<Intent> = sent.into_iter().filter(|intent| self.doubts.note(intent, now)).collect();
@@ -57,6 +60,20 @@ impl DualWriteWorker {
             }
             sleep(self.shared.policy.first_pause).await;
         }
+        self.guard(&intents).await;
+    }
+
+    /// Marks documents as decided by PostgreSQL: what comes late must not be copied from Meilisearch by another replica, which does not
+    /// know of the call. Best effort: a PostgreSQL that is away is not waited for.
+    async fn guard(&self, intents: &[Intent]) {
+        let Some(first) = intents.first().filter(|_| self.pg.is_well()) else { return };
+        let (index, ids) = (&first.index, intents.iter().map(|intent| intent.id.clone()).collect::<Vec<_>>());
+        let reading = self.shared.target.read(index, &ids);
+        let Ok(stands) = self.call(Side::Pg, "reading what stands", reading).await else { return };
+        let marks = ids.into_iter().zip(stands).filter_map(|(id, standing)| {
+            Some(Replacement { id, expected: Some(standing?.version), authority: None, with: None })
+        });
+        let _ = self.replace(index, Side::Pg, &marks.collect::<Vec<_>>()).await;
     }
 
     /// How long it has to wait until an entry can be reconciled.

@@ -113,6 +113,11 @@ impl MemoryJournal {
         self.lock().state.unsynced()
     }
 
+    /// The entries in their order, and what is known of how each write ended.
+    pub fn outcomes(&self) -> Vec<(Intent, Outcome)> {
+        self.lock().state.outcomes()
+    }
+
     /// The next `calls` calls fail, without effect.
     pub fn fail_next(&self, calls: usize, kind: JournalErrorKind) {
         self.lock().fail_next = Some((calls, kind));

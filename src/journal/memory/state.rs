@@ -127,6 +127,12 @@ impl State {
         noted
     }
 
+    /// Every entry with its outcome, noted ones included.
+    pub(super) fn outcomes(&self) -> Vec<(Intent, Outcome)> {
+        let outcome = |seq: &Seq, slot: &Slot| self.notes.get(seq).copied().unwrap_or(slot.outcome);
+        self.slots.iter().map(|(seq, slot)| (slot.intent.clone(), outcome(seq, slot))).collect()
+    }
+
     pub(super) fn forget_notes(&mut self) {
         self.notes.clear();
     }

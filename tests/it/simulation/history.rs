@@ -4,10 +4,12 @@
 //! counts if it began after the earlier one had ended; of two that overlap, either may, and so it is of two whose versions
 //! say otherwise because the clocks of two replicas are apart. A write that nobody knows the end of
 //! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
-//! What is not promised, see the limits in the README: that a partial update stays deleted by a filter where a call arrives late.
+//!
+//! What is not promised, see the limits in the README: that a partial update stays deleted by a filter where a call arrives late;
+//! and that what a machine has forgotten with its power stands where another replica or a swap of the roles may have come over it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -19,7 +21,11 @@ use crossfade::document::{Document, DocumentId, Version};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::world::{LATE, locked};
+use super::{
+    profile::Profile,
+    target::Postgres,
+    world::{LATE, locked},
+};
 
 tokio::task_local! {
     /// Of the write that a task makes.
@@ -64,6 +70,8 @@ pub(super) struct History {
     ops: Mutex<Vec<Op>>,
     /// Versions that were made for writes.
     versions: Mutex<BTreeMap<(u64, DocumentId), Version>>,
+    /// Writes whose end a machine without power has forgotten.
+    forgotten: Mutex<BTreeSet<(DocumentId, Version)>>,
     numbers: AtomicU64,
     ticks: AtomicU64,
 }
@@ -94,22 +102,37 @@ impl History {
         let _ = NUMBER.try_with(|number| locked(&self.versions).insert((*number, id.clone()), version));
     }
 
+    pub(super) fn forget(&self, write: (DocumentId, Version)) {
+        locked(&self.forgotten).insert(write);
+    }
+
     /// How many writes were acknowledged, refused, and not told of.
     pub(super) fn counts(&self) -> [u64; 3] {
         let ops = locked(&self.ops);
         [Told::Yes, Told::No, Told::Nothing].map(|told| ops.iter().filter(|op| op.told == told).count() as u64)
     }
 
-    /// Why what stands may not stand.
-    pub(super) fn objection(&self, stands: &BTreeMap<DocumentId, Document>, late: bool) -> Option<String> {
-        let (ops, versions) = (locked(&self.ops), locked(&self.versions));
+    /// Why what stands in PostgreSQL may not stand.
+    pub(super) fn objection(&self, pg: &Postgres, profile: &Profile, late: bool) -> Option<String> {
+        let (stands, raised) = (pg.documents(), pg.raised());
+        let (ops, versions, forgotten) = (locked(&self.ops), locked(&self.versions), locked(&self.forgotten));
+        let about = |op: &Op| if op.what == What::Clear { "".into() } else { op.id.clone() };
         let made = |op: &Op| {
-            let about = if op.what == What::Clear { "".into() } else { op.id.clone() };
-            versions.get(&(op.number, about)).copied()
+            let raised = raised.get(&(op.id.clone(), op.number));
+            raised.or_else(|| versions.get(&(op.number, about(op)))).copied()
         };
-        let versioned = |op: &Op| Op { version: op.version.or_else(|| made(op)), ..op.clone() };
+        let remembered = |op: &Op| {
+            let version = op.version.or_else(|| versions.get(&(op.number, about(op))).copied());
+            // Nothing may have come over it then, see the limits in the README.
+            let may_be_forgotten = profile.swaps || profile.replicas > 1;
+            !may_be_forgotten || version.is_none_or(|version| !forgotten.contains(&(about(op), version)))
+        };
+        let known = |op: &Op| {
+            let told = if op.told == Told::Yes && !remembered(op) { Told::Nothing } else { op.told };
+            Op { version: op.version.or_else(|| made(op)), told, ..op.clone() }
+        };
         let explicit = ops.iter().any(|op| op.version.is_some());
-        let ops: Vec<Op> = ops.iter().map(versioned).collect();
+        let ops: Vec<Op> = ops.iter().map(known).collect();
         let mut stories: BTreeMap<&DocumentId, Story<'_>> = BTreeMap::new();
         for op in ops.iter() {
             let story = stories.entry(&op.id).or_insert(Story { ops: Vec::new(), late });

@@ -1,6 +1,7 @@
 //! A replica of the service: its process starts, crashes and stops; its disk, its flags and its clock stay.
 
 use std::{
+    collections::BTreeSet,
     future::pending,
     sync::{
         Arc, Mutex,
@@ -13,8 +14,9 @@ use crossfade::{
     backend::{write::SourceWriter, write::TargetWriter},
     breaker::BreakerPolicy,
     codec::{CodecError, RefuseWrite, WriteCodec, WriteError},
+    document::{DocumentId, Version},
     dual_write::{self, Ack, DualWritePolicy, VersionClock},
-    journal::{JournalOptions, memory::Crash, memory::MemoryJournal},
+    journal::{JournalOptions, Outcome, memory::Crash, memory::MemoryJournal},
     plan::{Flags, PlanHandle, ReadBackend, WriteMode},
     write::{Changes, IndexWrite, TaskId, WriteOutcome},
 };
@@ -214,8 +216,21 @@ impl Replica {
             false => Crash::Process,
         };
         self.world.tell(|| format!("{} is gone: {crash:?}", self.name));
+        let unknown = unknown(&disk);
         *disk = disk.reopen(crash);
+        // Those of a process were unknown before: what was answered was on the disk, or noted.
+        let forgotten = self::unknown(&disk).into_iter().filter(|write| !unknown.contains(write));
+        if matches!(crash, Crash::Machine { .. }) {
+            forgotten.for_each(|write| self.history.forget(write));
+        }
     }
+}
+
+/// The writes of which a journal does not know how they ended.
+fn unknown(journal: &MemoryJournal) -> BTreeSet<(DocumentId, Version)> {
+    let unknown = |outcome: &Outcome| matches!(outcome, Outcome::Asked | Outcome::Unknown);
+    let entries = journal.outcomes().into_iter().filter(|(_, outcome)| unknown(outcome));
+    entries.map(|(intent, _)| (intent.id, intent.version)).collect()
 }
 
 /// The processes of a replica.

@@ -34,6 +34,8 @@ pub(super) struct Postgres {
 struct State {
     rows: BTreeMap<DocumentId, Row>,
     swept: Option<Instant>,
+    /// Under which version PostgreSQL has decided what was put under a number: above what stood there.
+    raised: BTreeMap<(DocumentId, u64), Version>,
 }
 
 #[derive(Clone)]
@@ -59,6 +61,11 @@ impl Postgres {
     pub(super) fn documents(&self) -> BTreeMap<DocumentId, Document> {
         let state = locked(&self.state);
         state.rows.iter().filter_map(|(id, row)| Some((id.clone(), row.document.clone()?))).collect()
+    }
+
+    /// The versions of what was put, by its number, where PostgreSQL has decided it.
+    pub(super) fn raised(&self) -> BTreeMap<(DocumentId, u64), Version> {
+        locked(&self.state).raised.clone()
     }
 
     pub(super) fn write(&self, by: WrittenBy, batch: &[TargetWrite]) -> Vec<Applied> {
@@ -169,6 +176,11 @@ impl State {
             }
         };
         row.contended = contended;
+        if by.authority == Side::Pg
+            && let Some(number) = row.document.as_ref().and_then(|document| document.get("put")?.as_u64())
+        {
+            self.raised.insert((write.id.clone(), number), write.version);
+        }
         self.rows.insert(write.id.clone(), row);
         Applied::Written { contended }
     }

@@ -189,6 +189,23 @@ async fn a_bad_write_takes_none_with_it_that_share_its_batch() {
 }
 
 #[tokio::test]
+async fn under_the_brake_what_a_bad_write_took_with_it_is_made_again_and_the_bad_one_given_up() {
+    let ground = Ground::new().await;
+    ground.hold_tasks().await;
+    for document in of_which_one_is_bad() {
+        ground.write(Method::POST, "", json!([document])).await;
+    }
+    ground.plan.publish(Flags::default()).unwrap();
+    ground.release_tasks();
+    // PostgreSQL is out of date, and is neither asked nor written for it.
+    ground.drained().await;
+    assert_eq!(ground.in_meili().await.keys().collect::<Vec<_>>(), ["a", "b", "first"]);
+    let dead = ground.journal.dead_letters(None, 10).await.unwrap();
+    assert_eq!(dead.iter().map(|letter| letter.intent.id.as_str()).collect::<Vec<_>>(), ["bad"]);
+    ground.end().await;
+}
+
+#[tokio::test]
 async fn with_the_roles_swapped_a_bad_document_takes_no_other_task_with_it() {
     // Each document is a task of its own.
     let ground = Ground::with(DualWritePolicy { batch: 1, ..quick() }, false).await;

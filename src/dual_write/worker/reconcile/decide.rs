@@ -121,11 +121,21 @@ impl Known<'_> {
         let whole = self.entries.iter().any(|entry| matches!(entry.intent.deed, Deed::Change(_)));
         match shown {
             Some(shown) if shown > self.stands() => Decision::FromMeili(Some(shown)),
+            Some(shown) if shown < self.stands() => self.hidden().unwrap_or(Decision::FromPg),
             None if self.standing.is_none() => Decision::FromMeili(None),
             // What stands may be older than what was swept.
             None if !whole && self.entries.iter().any(|entry| self.is_newer(entry)) => Decision::FromMeili(None),
             _ => Decision::FromPg,
         }
+    }
+
+    /// What Meilisearch shows has come late. A newer write of unknown outcome may have stood there before, and its client may have
+    /// been told so by a machine that then lost power: it is made to stand.
+    fn hidden(&self) -> Option<Decision> {
+        let hidden = |entry: &&Entry| entry.outcome == Outcome::Unknown && is_whole(entry);
+        let newest = self.entries.iter().filter(hidden).max_by_key(|entry| entry.intent.version)?;
+        let version = newest.intent.version;
+        (version > self.stands()).then(|| Decision::Anew(version, put(newest).cloned()))
     }
 
     /// Whether it was decided after what stands in PostgreSQL.
@@ -300,8 +310,8 @@ fn is_accepted(entry: &Entry) -> bool {
     matches!(entry.outcome, Outcome::Accepted(_))
 }
 
-/// Whether PostgreSQL decided it and shows what it made of it: a document that it was to delete, and that stands under an older version, it has not
-/// deleted.
+/// Whether PostgreSQL decided it and shows what it made of it: a document that it was to delete, and that stands under an
+/// older version, it has not deleted.
 fn is_left_by_pg(entry: &Entry) -> bool {
     matches!(entry.intent.deed, Deed::Resync) && entry.intent.authority == Side::Pg
 }

@@ -248,3 +248,18 @@ fn of_versions_that_the_service_gives_the_higher_one_is_right() {
     assert_eq!(decided(&[accepted(9)], pg(9), Some(&["older"])), Decision::FromPg);
     assert_eq!(decided(&[accepted(9)], None, Some(&["x"])), Decision::FromMeili(None));
 }
+
+#[test]
+fn a_newer_write_of_unknown_outcome_stands_where_something_late_hides_it() {
+    let known = |version, name| explicit(entry(version, put(&[name]), Side::Meili, KNOWN));
+    let unknown = |version| explicit(entry(version, delete(), Side::Meili, Outcome::Unknown));
+    let pg = || Some(standing(8, Some(&["b"]), Side::Meili));
+    // The write of version 5 has come over it.
+    let late = [known(5, "a"), known(8, "b"), unknown(9)];
+    assert_eq!(decided(&late, pg(), Some(&["a"])), Decision::Anew(Version(9), None));
+    let late = [known(5, "a"), known(8, "b"), unknown(7)];
+    assert_eq!(decided(&late, pg(), Some(&["a"])), Decision::FromPg);
+    // Nothing has: it has never arrived.
+    let early = [known(8, "b"), unknown(9)];
+    assert_eq!(decided(&early, pg(), Some(&["b"])), Decision::FromPg);
+}
