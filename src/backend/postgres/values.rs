@@ -76,7 +76,7 @@ pub(super) fn decisive(bytes: &[u8], direction: Direction) -> Option<Decisive<'_
 }
 
 /// Visits the numbers, then the texts, both ascending. `None`: they are not there, or these are no packed values.
-fn each<'a>(bytes: &'a [u8], mut visit: impl FnMut(Decisive<'a>)) -> Option<()> {
+pub(super) fn each<'a>(bytes: &'a [u8], mut visit: impl FnMut(Decisive<'a>)) -> Option<()> {
     let (flags, mut rest) = bytes.split_first()?;
     if flags & LARGE != 0 {
         return None;

@@ -20,14 +20,21 @@ pub(super) fn length_word(words: usize) -> String {
     format!("\u{1}{words}")
 }
 
-/// The word under which postings hold all documents, with no places.
+/// What the words begin with under which postings hold the values of attributes.
+pub(super) const VALUES: char = '\u{2}';
+/// The word under which postings hold all documents, with no places; it comes right behind those of values.
 pub(super) const ALL_DOCUMENTS: &str = "\u{3}";
 /// Bytes of the name of an attribute whose values postings hold; an index has to hold the word.
 const LONGEST_NAME: usize = 1_000;
 
 /// The word under which postings hold the values of an attribute in each document that has it (see [`values`]); `None` if they do not.
 pub(super) fn value_word(attribute: &str) -> Option<String> {
-    (attribute.len() <= LONGEST_NAME).then(|| format!("\u{2}{}", storable(attribute)))
+    (attribute.len() <= LONGEST_NAME).then(|| format!("{VALUES}{}", storable(attribute)))
+}
+
+/// The attribute whose values postings hold under this word.
+pub(super) fn attribute_of(word: &str) -> Option<&str> {
+    word.strip_prefix(VALUES)
 }
 
 /// Whether it is a word of a text.

@@ -1,6 +1,9 @@
 //! The values that postings hold of some attributes, in all documents.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
@@ -9,7 +12,7 @@ use crate::{
     backend::postgres::{
         error::{failed, internal},
         postings::each_entry,
-        words::{ALL_DOCUMENTS, value_word},
+        words::{ALL_DOCUMENTS, VALUES, attribute_of, value_word},
     },
     error::BackendError,
 };
@@ -55,6 +58,23 @@ impl Columns {
         Ok(Some(Self { rows, blocks, changes: Arc::clone(changes) }))
     }
 
+    /// The attributes whose values postings hold, in any document.
+    pub(super) async fn names(
+        snapshot: &mut PgConnection,
+        index: i32,
+        changes: &Changes,
+    ) -> Result<BTreeSet<String>, BackendError> {
+        let held: Vec<String> = sqlx::query_scalar(sql::WORDS_BETWEEN)
+            .bind(index)
+            .bind(VALUES.to_string())
+            .bind(ALL_DOCUMENTS)
+            .fetch_all(snapshot)
+            .await
+            .map_err(failed(DOING))?;
+        let words = held.iter().chain(changes.words.keys());
+        Ok(words.filter_map(|word| attribute_of(word)).map(str::to_owned).collect())
+    }
+
     /// About how many values there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len() * OF_A_BLOCK + self.changes.outdated.len()
@@ -68,6 +88,17 @@ impl Columns {
     /// Visits all documents, in their order.
     pub(super) fn each_document(&self, mut visit: impl FnMut(u64)) -> Result<(), BackendError> {
         self.each_of(ALL_DOCUMENTS, |ordinal, _| visit(ordinal))
+    }
+
+    /// All documents but some, which ascend.
+    pub(super) fn documents(&self, without: &[u64]) -> Result<Vec<u64>, BackendError> {
+        let mut documents = Vec::new();
+        self.each_document(|ordinal| {
+            if without.binary_search(&ordinal).is_err() {
+                documents.push(ordinal);
+            }
+        })?;
+        Ok(documents)
     }
 
     fn each_of<'a>(&'a self, word: &str, mut visit: impl FnMut(u64, &'a [u8])) -> Result<(), BackendError> {

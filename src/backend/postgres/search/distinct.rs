@@ -1,12 +1,21 @@
 //! Each value of an attribute once.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde::Deserialize;
 use sqlx::{PgConnection, types::Json};
 
-use super::sql::{self, Universe};
-use crate::{backend::postgres::error::failed, error::BackendError};
+use super::{
+    Search,
+    aside::aside,
+    changes::Changes,
+    held::Held,
+    sql::{self, Universe},
+};
+use crate::{backend::postgres::error::failed, error::BackendError, sort::Decisive};
 
 /// Documents whose values are read together.
 const SOME: usize = 2_000;
@@ -20,9 +29,11 @@ pub(super) struct Values {
 }
 
 /// Keeps the first document of each value.
-#[derive(Debug)]
+#[derive(Default)]
 pub(super) struct Distinct {
     attribute: String,
+    changes: Arc<Changes>,
+    held: Option<Arc<Held>>,
     numbers: HashSet<u64>,
     texts: HashSet<String>,
     kept: Vec<i64>,
@@ -52,28 +63,55 @@ pub(super) async fn values_of(
     Ok(rows.into_iter().map(|(ordinal, Json(values))| (ordinal, values)).collect())
 }
 
+impl Values {
+    pub(super) fn all(&self) -> Vec<Decisive<'_>> {
+        let numbers = self.numbers.iter().map(|number| Decisive::Number(*number));
+        numbers.chain(self.texts.iter().map(|text| Decisive::Text(text))).collect()
+    }
+}
+
 impl Distinct {
-    pub(super) fn new(attribute: &str) -> Self {
-        Self { attribute: attribute.to_owned(), numbers: HashSet::new(), texts: HashSet::new(), kept: Vec::new() }
+    pub(super) fn new(attribute: &str, changes: &Arc<Changes>) -> Self {
+        Self {
+            attribute: attribute.to_owned(),
+            changes: Arc::clone(changes),
+            held: None,
+            numbers: HashSet::new(),
+            texts: HashSet::new(),
+            kept: Vec::new(),
+        }
     }
 
     /// Those of these documents that show a value nobody has shown, or none at all; no more than so many.
     pub(super) async fn keep(
         &mut self,
         snapshot: &mut PgConnection,
-        uid: &str,
+        search: &Search<'_>,
         documents: &[u64],
         most: usize,
     ) -> Result<Vec<u64>, BackendError> {
+        if documents.len() > search.few
+            && let Some(held) = self.held(snapshot, search).await?
+        {
+            let (mut this, documents) = (std::mem::take(self), documents.to_vec());
+            let kept;
+            (*self, kept) = aside(documents.len(), move || {
+                let kept = this.keep_of_many(&held, &documents, most)?;
+                Ok::<_, BackendError>((this, kept))
+            })
+            .await??;
+            return Ok(kept);
+        }
         let mut kept = Vec::new();
         for some in documents.chunks(SOME) {
             let ordinals: Vec<i64> = some.iter().map(|ordinal| *ordinal as i64).collect();
-            let mut values = values_of(snapshot, uid, &self.attribute, &ordinals).await?;
+            let values = values_of(snapshot, search.uid, &self.attribute, &ordinals).await?;
             for ordinal in ordinals {
                 if kept.len() >= most {
                     return Ok(kept);
                 }
-                if self.takes(ordinal, values.remove(&ordinal).unwrap_or_default()) {
+                let values: Vec<Decisive<'_>> = values.get(&ordinal).map(Values::all).unwrap_or_default();
+                if self.takes(ordinal, &values) {
                     kept.push(ordinal.unsigned_abs());
                 }
             }
@@ -81,23 +119,74 @@ impl Distinct {
         Ok(kept)
     }
 
-    fn takes(&mut self, ordinal: i64, values: Values) -> bool {
-        let Values { numbers, texts } = values;
-        if numbers.iter().any(|number| self.numbers.contains(&number.to_bits()))
-            || texts.iter().any(|text| self.texts.contains(text))
-        {
+    fn keep_of_many(&mut self, held: &Held, documents: &[u64], most: usize) -> Result<Vec<u64>, BackendError> {
+        let values = held.values(documents)?;
+        let mut kept = Vec::new();
+        for (ordinal, values) in documents.iter().zip(values.each()) {
+            if kept.len() >= most {
+                break;
+            }
+            if self.takes(*ordinal as i64, values) {
+                kept.push(*ordinal);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn takes(&mut self, ordinal: i64, values: &[Decisive<'_>]) -> bool {
+        if values.iter().any(|value| self.has_shown(value)) {
             return false;
         }
-        if !numbers.is_empty() || !texts.is_empty() {
+        if !values.is_empty() {
             self.kept.push(ordinal);
         }
-        self.numbers.extend(numbers.into_iter().map(f64::to_bits));
-        self.texts.extend(texts);
+        for value in values {
+            match value {
+                Decisive::Number(number) => drop(self.numbers.insert(number.to_bits())),
+                Decisive::Text(text) => drop(self.texts.insert((*text).to_owned())),
+                Decisive::Missing => {}
+            }
+        }
         true
     }
 
+    fn has_shown(&self, value: &Decisive<'_>) -> bool {
+        match value {
+            Decisive::Number(number) => self.numbers.contains(&number.to_bits()),
+            Decisive::Text(text) => self.texts.contains(*text),
+            Decisive::Missing => false,
+        }
+    }
+
+    /// Whether any value has been shown, so that it hides others.
+    pub(super) fn hides(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// The values in all documents, as far as postings hold them; read once.
+    pub(super) async fn held(
+        &mut self,
+        snapshot: &mut PgConnection,
+        search: &Search<'_>,
+    ) -> Result<Option<Arc<Held>>, BackendError> {
+        if self.held.is_none() {
+            self.held = Held::read(snapshot, search, &self.attribute, &self.changes).await?.map(Arc::new);
+        }
+        Ok(self.held.clone())
+    }
+
+    /// Those of these documents, which ascend, that are not hidden by a value that another has shown.
+    pub(super) fn visible(&self, held: &Held, documents: &[u64]) -> Result<Vec<i64>, BackendError> {
+        let kept: HashSet<i64> = self.kept.iter().copied().collect();
+        let values = held.values(documents)?;
+        let visible = documents.iter().map(|ordinal| *ordinal as i64).zip(values.each());
+        let visible = visible
+            .filter(|(ordinal, values)| kept.contains(ordinal) || !values.iter().any(|value| self.has_shown(value)));
+        Ok(visible.map(|(ordinal, _)| ordinal).collect())
+    }
+
     pub(super) fn shown(self) -> Shown {
-        let Self { attribute, numbers, texts, kept } = self;
+        let Self { attribute, numbers, texts, kept, .. } = self;
         let numbers = numbers.into_iter().map(f64::from_bits).collect();
         Shown { attribute, numbers, texts: texts.into_iter().collect(), kept }
     }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 const DOING: &str = "listing documents";
-/// Documents that are looked at together for values that have been shown.
+/// Documents that are looked at together for values that have been shown, at first.
 const SOME: usize = 1_000;
 
 /// The documents of a listing.
@@ -46,7 +46,7 @@ impl Search<'_> {
         let sort: Vec<SortCriterion> = rules.iter().filter_map(criteria).collect();
         let scores: Arc<[RuleScore]> = sort.iter().map(|criterion| RuleScore::Values(criterion.to_string())).collect();
         let mut listing = self.listing(snapshot, &sort, &without, changes).await?;
-        let mut picker = Picker::new(self, &rules);
+        let mut picker = Picker::new(self, &rules, changes);
         let mut slice = picker.slice();
         while picker.wants_more() {
             let ordinals = loop {
@@ -56,11 +56,11 @@ impl Search<'_> {
                 }
             };
             let most = picker.missing();
-            picker.bucket(snapshot, self.uid, &ordinals, Some(Arc::clone(&scores)), most).await?;
+            picker.bucket(snapshot, self, &ordinals, Some(Arc::clone(&scores)), most).await?;
             if !picker.is_distinct() || ordinals.len() < slice.len() {
                 break;
             }
-            slice = slice.end..slice.end + SOME;
+            slice = slice.end..slice.end + (2 * slice.len()).max(SOME);
         }
         match listing {
             Listing::Known(documents, _) if self.filter.is_some() => {

@@ -10,6 +10,7 @@ mod columns;
 mod distinct;
 mod facets;
 mod fetch;
+mod held;
 mod hits;
 mod listed;
 mod passing;
@@ -162,7 +163,7 @@ impl Search<'_> {
         };
         let facets = match self.extras().and_then(|extras| extras.facets.as_deref()) {
             None => None,
-            Some(facets) => Some(self.facets(snapshot, &picked, facets).await?),
+            Some(facets) => Some(self.facets(snapshot, &picked, facets, &changes).await?),
         };
         let shows = self.extras().filter(|extras| extras.show_matches || extras.formatting.is_wanted());
         let matched =
@@ -171,10 +172,14 @@ impl Search<'_> {
         Ok(SearchHits { facets, ..SearchHits::new(hits, picked.total) })
     }
 
-    /// Whether values decide which documents are found, or their order.
+    /// Whether values decide which documents are found, or their order; or are counted.
     fn looks_at_values(&self) -> bool {
         let by_values = |rule: &Rule| matches!(rule, Rule::Values(_));
-        self.filter.is_some() || rules(&self.state.settings, &self.sort).iter().any(by_values)
+        let by_extras = |extras: &Extras| extras.facets.is_some() || extras.distinct.is_some();
+        self.filter.is_some()
+            || self.state.settings.distinct_attribute.is_some()
+            || self.extras().is_some_and(by_extras)
+            || rules(&self.state.settings, &self.sort).iter().any(by_values)
     }
 
     fn extras(&self) -> Option<&Extras> {

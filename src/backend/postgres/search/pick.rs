@@ -6,6 +6,9 @@ use sqlx::PgConnection;
 
 use super::{
     Search,
+    aside::aside,
+    changes::Changes,
+    columns::Columns,
     distinct::{Distinct, Shown},
     sql::Universe,
 };
@@ -48,7 +51,7 @@ pub(super) struct Picked {
 }
 
 impl Picker {
-    pub(super) fn new(search: &Search<'_>, rules: &[Rule]) -> Self {
+    pub(super) fn new(search: &Search<'_>, rules: &[Rule], changes: &Arc<Changes>) -> Self {
         let page = search.query.page;
         let last = search.state.settings.pagination.max_total_hits;
         let (offset, end) = (page.offset(), page.offset().saturating_add(page.limit()).min(last));
@@ -62,7 +65,7 @@ impl Picker {
             most,
             threshold,
             falls: !rules.iter().any(|rule| matches!(rule, Rule::Values(_))),
-            distinct: distinct.map(|attribute| Distinct::new(attribute)),
+            distinct: distinct.map(|attribute| Distinct::new(attribute, changes)),
             picked: 0,
             hits: Vec::new(),
             above: Vec::new(),
@@ -104,7 +107,7 @@ impl Picker {
     pub(super) async fn bucket(
         &mut self,
         snapshot: &mut PgConnection,
-        uid: &str,
+        search: &Search<'_>,
         documents: &[u64],
         scores: Scores,
         most: usize,
@@ -119,7 +122,7 @@ impl Picker {
         }
         let kept = match &mut self.distinct {
             None => None,
-            Some(distinct) => Some(distinct.keep(snapshot, uid, documents, most).await?),
+            Some(distinct) => Some(distinct.keep(snapshot, search, documents, most).await?),
         };
         for ordinal in kept.as_deref().unwrap_or(documents) {
             if self.page.contains(&self.picked) {
@@ -178,6 +181,26 @@ impl Picked {
         }
     }
 
+    /// Whether so much has been found that its values are better read from postings; and what it is can be told without the rows.
+    pub(super) fn is_much(&self, search: &Search<'_>) -> bool {
+        let is_known = self.found.is_some() || search.filter.is_none();
+        is_known && self.shown.is_none() && self.total > search.few as u64
+    }
+
+    /// The documents found, ascending; `None` if they are all there are.
+    pub(super) fn known(&self, columns: &Columns) -> Result<Option<Vec<u64>>, BackendError> {
+        let unsigned = |ordinals: &[i64]| {
+            let mut ordinals: Vec<u64> = ordinals.iter().map(|ordinal| ordinal.unsigned_abs()).collect();
+            ordinals.sort_unstable();
+            ordinals
+        };
+        match &self.found {
+            Some(found) => Ok(Some(unsigned(found))),
+            None if self.without.is_empty() => Ok(None),
+            None => columns.documents(&unsigned(&self.without)).map(Some),
+        }
+    }
+
     /// Takes those away that show only values that have been shown.
     async fn tell_apart(
         &mut self,
@@ -185,7 +208,21 @@ impl Picked {
         search: &Search<'_>,
         distinct: Option<Distinct>,
     ) -> Result<(), BackendError> {
-        let Some(shown) = distinct.map(Distinct::shown).filter(|shown| !shown.kept.is_empty()) else { return Ok(()) };
+        let Some(mut distinct) = distinct.filter(Distinct::hides) else { return Ok(()) };
+        if self.is_much(search)
+            && let Some(held) = distinct.held(snapshot, search).await?
+        {
+            let known = self.known(held.columns())?;
+            let visible = aside(self.total as usize, move || {
+                let documents = known.map_or_else(|| held.columns().documents(&[]), Ok)?;
+                distinct.visible(&held, &documents)
+            });
+            let visible = visible.await??;
+            self.total = visible.len() as u64;
+            self.found = Some(visible);
+            return Ok(());
+        }
+        let shown = distinct.shown();
         let hidden = shown.hidden(snapshot, self.universe(search)).await?;
         self.total = self.total.saturating_sub(hidden);
         self.shown = Some(shown);

@@ -44,7 +44,7 @@ impl Search<'_> {
         let passes = move |ordinal| passing.as_ref().is_none_or(|passing| passing.contains(ordinal));
         let (graph, fetched, entries) = (Arc::clone(graph), Arc::clone(fetched), fetched.entries());
         let mut ranking = aside(entries, move || Ranking::new(graph, fetched, request, passes)).await?;
-        let mut picker = Picker::new(self, &rules);
+        let mut picker = Picker::new(self, &rules, changes);
         while picker.wants_more() {
             // What comes before the page is not refined.
             let next = ranking.next_len();
@@ -66,7 +66,7 @@ impl Search<'_> {
                 }
                 Next::Equal(equal) => {
                     let scores = scorer.map(|scorer| Arc::from(scorer.score(&ranking, &equal)));
-                    picker.bucket(snapshot, self.uid, &equal.documents, scores, usize::MAX).await?;
+                    picker.bucket(snapshot, self, &equal.documents, scores, usize::MAX).await?;
                 }
             }
         }

@@ -44,6 +44,17 @@ pub(super) const POSTINGS: &str = "
 pub(super) const BLOCKS: &str =
     "SELECT word, first, entries FROM search_postings WHERE index_number = $1 AND word = ANY ($2)";
 
+/// The words between two that blocks hold, each found from the one before it: there are many blocks of each.
+pub(super) const WORDS_BETWEEN: &str = "
+    WITH RECURSIVE w (word) AS (
+        (SELECT word FROM search_postings WHERE index_number = $1 AND word > $2 AND word < $3 ORDER BY word LIMIT 1)
+        UNION ALL
+        SELECT (SELECT p.word FROM search_postings p WHERE p.index_number = $1 AND p.word > w.word AND p.word < $3
+            ORDER BY p.word LIMIT 1)
+        FROM w WHERE w.word IS NOT NULL
+    )
+    SELECT word FROM w WHERE word IS NOT NULL";
+
 /// Documents by their ordinals.
 pub(super) const BODIES: &str = "
     SELECT ordinal, id, body::text FROM search_documents
@@ -130,13 +141,6 @@ pub(super) struct Universe<'a> {
     pub(super) less: Option<&'a Shown>,
 }
 
-/// What the values of a facet are ordered by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum FacetOrder {
-    Value,
-    Count,
-}
-
 /// The values of an attribute in each of these documents that has it.
 pub(super) fn values(uid: &str, attribute: &str, ordinals: &[i64]) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new("SELECT d.ordinal, d.facets -> ");
@@ -155,53 +159,8 @@ pub(super) fn hidden(of: Universe<'_>, shown: &Shown) -> QueryBuilder<Postgres> 
     query
 }
 
-/// The names of all attributes with values.
-pub(super) fn facet_names(of: Universe<'_>) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT DISTINCT k FROM (SELECT jsonb_object_keys(d.facets) AS k");
-    push_found(&mut query, of);
-    query.push(") s");
-    query
-}
-
-/// The numbers of a facet, and how many documents have each.
-pub(super) fn facet_numbers(
-    of: Universe<'_>,
-    attribute: &str,
-    order: FacetOrder,
-    limit: Option<i64>,
-) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT v, count(*) FROM (SELECT jsonb_array_elements_text(d.facets -> ");
-    query.push_bind(attribute.to_owned()).push(" -> 'numbers')::float8 AS v");
-    push_found(&mut query, of);
-    query.push(") s GROUP BY v ORDER BY ");
-    query.push(if order == FacetOrder::Count { "count(*) DESC, v DESC" } else { "v" });
-    query.push(" LIMIT ").push_bind(limit);
-    query
-}
-
-/// The texts of a facet, how many documents have each, and the least ordinal of those.
-pub(super) fn facet_texts(of: Universe<'_>, attribute: &str, order: FacetOrder, limit: i64) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(
-        "SELECT v, count(*), min(ordinal) FROM (SELECT d.ordinal, jsonb_array_elements_text(d.facets -> ",
-    );
-    query.push_bind(attribute.to_owned()).push(" -> 'texts') COLLATE \"C\" AS v");
-    push_found(&mut query, of);
-    query.push(") s GROUP BY v ORDER BY ");
-    query.push(if order == FacetOrder::Count { "count(*) DESC, v DESC" } else { "v" });
-    query.push(" LIMIT ").push_bind(limit);
-    query
-}
-
-/// The least number of a facet and the greatest. The values of a document ascend.
-pub(super) fn facet_ends(of: Universe<'_>, attribute: &str) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("SELECT min((d.facets -> ");
-    query.push_bind(attribute.to_owned()).push(" -> 'numbers' ->> 0)::float8), max((d.facets -> ");
-    query.push_bind(attribute.to_owned()).push(" -> 'numbers' ->> -1)::float8)");
-    push_found(&mut query, of);
-    query
-}
-
-fn push_found(query: &mut QueryBuilder<Postgres>, of: Universe<'_>) {
+/// The documents of a universe.
+pub(super) fn push_found(query: &mut QueryBuilder<Postgres>, of: Universe<'_>) {
     push_universe(query, of.uid, of.filter);
     push_without(query, of.without);
     if let Some(some) = of.some {

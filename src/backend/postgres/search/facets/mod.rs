@@ -1,20 +1,25 @@
 //! The values of facets among all documents found.
 
-use std::{collections::BTreeSet, sync::Arc};
+mod counted;
+mod source;
+mod sql;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 
-use super::{
-    Search,
-    pick::Picked,
-    sql::{self, FacetOrder, Universe},
+use self::{
+    counted::Tally,
+    source::{Shown, Source},
+    sql::FacetOrder,
 };
+use super::{Search, changes::Changes, pick::Picked, sql::Universe};
 use crate::{
-    backend::postgres::{
-        derive::storable,
-        error::{failed, internal},
-    },
+    backend::postgres::error::{failed, internal},
     document::Document,
     error::BackendError,
     filter::spelling,
@@ -31,21 +36,19 @@ impl Search<'_> {
         snapshot: &mut PgConnection,
         picked: &Picked,
         facets: &[String],
+        changes: &Arc<Changes>,
     ) -> Result<Arc<FacetCounts>, BackendError> {
-        let settings = &self.state.settings;
         let found = picked.universe(self);
-        let there: Vec<String> = sql::facet_names(found)
-            .build_query_scalar()
-            .persistent(false)
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(failed("listing facets"))?;
-        let there = there.into_iter().filter(|name| settings.is_facet(name, facets));
-        let named = settings.named_facets(facets).into_iter().map(str::to_owned);
-        let names: BTreeSet<String> = there.chain(named).collect();
+        let counted: Option<BTreeMap<String, Tally>> = self.counted(snapshot, picked, facets, changes).await?;
+        let names: BTreeSet<String> = match &counted {
+            Some(counted) => counted.keys().cloned().collect(),
+            None => self.facet_names(snapshot, found, facets).await?,
+        };
         let mut counts = FacetCounts::default();
         for name in names {
-            let (values, stats) = self.facet(snapshot, found, &name, picked.total).await?;
+            let tally = counted.as_ref().and_then(|counted| counted.get(&name));
+            let source = tally.map_or(Source::Rows(found), Source::Counted);
+            let (values, stats) = self.facet(snapshot, source, &name, picked.total).await?;
             if let Some(stats) = stats {
                 counts.stats.insert(name.clone(), stats);
             }
@@ -54,16 +57,32 @@ impl Search<'_> {
         Ok(Arc::new(counts))
     }
 
+    /// Those that the settings name, and those that documents have.
+    async fn facet_names(
+        &self,
+        snapshot: &mut PgConnection,
+        found: Universe<'_>,
+        facets: &[String],
+    ) -> Result<BTreeSet<String>, BackendError> {
+        let settings = &self.state.settings;
+        let there: Vec<String> = sql::facet_names(found)
+            .build_query_scalar()
+            .persistent(false)
+            .fetch_all(snapshot)
+            .await
+            .map_err(failed("listing facets"))?;
+        let there = there.into_iter().filter(|name| settings.is_facet(name, facets));
+        Ok(there.chain(settings.named_facets(facets).into_iter().map(str::to_owned)).collect())
+    }
+
     /// Numbers first, then texts.
     async fn facet(
         &self,
         snapshot: &mut PgConnection,
-        found: Universe<'_>,
+        source: Source<'_>,
         name: &str,
         documents: u64,
     ) -> Result<(Map<String, Value>, Option<FacetStats>), BackendError> {
-        let doing = "counting the values of a facet";
-        let attribute = storable(name);
         let most = self.state.settings.faceting.max_values_per_facet;
         let by_count = self.state.settings.facet_by_count(name);
         let by_digits = !by_count && documents <= FEW;
@@ -71,30 +90,16 @@ impl Search<'_> {
         // As Meilisearch has it: where values are not collected document by document, the limit is missed once numbers have reached it, or if it
         // is 0, and all that follow are shown.
         let misses = |already: usize| !by_digits && already >= most;
-        let limit = |already: usize| match misses(already) {
-            true => i64::MAX,
-            false => i64::try_from(most - already).unwrap_or(i64::MAX),
-        };
-        let mut numbers: Vec<(f64, i64)> = sql::facet_numbers(found, &attribute, order, (!by_digits).then(|| limit(0)))
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(failed(doing))?;
+        let shown = |already: usize| Shown { order, most: (!misses(already)).then(|| most - already) };
+        let all = Shown { order, most: None };
+        let mut numbers = source.numbers(snapshot, name, if by_digits { all } else { shown(0) }).await?;
         if by_digits {
             numbers.sort_by_cached_key(|(number, _)| number.to_string());
+            numbers.truncate(most);
         }
         let mut values = Map::new();
-        let shown = if by_digits { most } else { numbers.len() };
-        values.extend(numbers.into_iter().take(shown).map(|(number, count)| (number.to_string(), count.into())));
-        let limit = limit(values.len());
-        // With the least ordinal of those that have it, whose spelling is shown.
-        let texts: Vec<(String, i64, i64)> = sql::facet_texts(found, &attribute, order, limit)
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(failed(doing))?;
+        values.extend(numbers.into_iter().map(|(number, count)| (number.to_string(), count.into())));
+        let texts = source.texts(snapshot, name, shown(values.len())).await?;
         let speakers: Vec<i64> = texts.iter().map(|(_, _, ordinal)| *ordinal).collect();
         let bodies = self.bodies(snapshot, &speakers).await?;
         for (text, count, ordinal) in texts {
@@ -108,13 +113,7 @@ impl Search<'_> {
             };
             values.insert(spelled.unwrap_or(text), count.into());
         }
-        let ends: (Option<f64>, Option<f64>) = sql::facet_ends(found, &attribute)
-            .build_query_as()
-            .persistent(false)
-            .fetch_one(snapshot)
-            .await
-            .map_err(failed(doing))?;
-        let stats = ends.0.zip(ends.1).map(|(min, max)| FacetStats { min, max });
-        Ok((values, stats))
+        let ends = source.ends(snapshot, name).await?;
+        Ok((values, ends.map(|(min, max)| FacetStats { min, max })))
     }
 }
