@@ -1,6 +1,9 @@
 //! What has changed since the last fold, and is in no block.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 
 use sqlx::PgConnection;
 
@@ -8,6 +11,7 @@ use super::sql;
 use crate::{
     backend::postgres::{
         error::{failed, internal},
+        postings::each_entry,
         words,
     },
     error::BackendError,
@@ -21,6 +25,14 @@ pub(super) struct Changes {
     pub(super) outdated: HashSet<u64>,
     /// By word, the documents that hold it now, ascending, with the places.
     pub(super) words: BTreeMap<String, BTreeMap<u64, Vec<u8>>>,
+}
+
+/// What a document has of a word.
+pub(super) enum Entry<'a> {
+    /// What stands at a place in one of the blocks, by its number.
+    Kept(usize, Range<usize>),
+    /// What it has come to have since the last fold.
+    Changed(&'a [u8]),
 }
 
 /// The ordinal that the blocks have, the one it has now, and its words.
@@ -49,6 +61,29 @@ impl Changes {
             .ok_or_else(|| internal("reading what has changed: the words of a document are damaged"))?;
         }
         Ok(changes)
+    }
+
+    /// Visits the documents that hold a word, in their order, given its blocks in theirs. `None`: a block is damaged.
+    pub(super) fn merge<'a, 'b>(
+        &'a self,
+        word: &str,
+        blocks: impl IntoIterator<Item = &'b [u8]>,
+        mut visit: impl FnMut(u64, Entry<'a>),
+    ) -> Option<()> {
+        let mut changed = self.words.get(word).into_iter().flatten().peekable();
+        for (nth, block) in blocks.into_iter().enumerate() {
+            each_entry(block, |ordinal, place| {
+                let ordinal = ordinal.unsigned_abs();
+                while let Some((before, entry)) = changed.next_if(|(other, _)| **other < ordinal) {
+                    visit(*before, Entry::Changed(entry));
+                }
+                if self.outdated.is_empty() || !self.outdated.contains(&ordinal) {
+                    visit(ordinal, Entry::Kept(nth, place));
+                }
+            })?;
+        }
+        changed.for_each(|(ordinal, entry)| visit(*ordinal, Entry::Changed(entry)));
+        Some(())
     }
 
     /// The words with those that are in no block yet; `None` if there are none.

@@ -7,11 +7,13 @@ use std::{
 
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::{changes::Changes, sql};
+use super::{
+    changes::{Changes, Entry},
+    sql,
+};
 use crate::{
     backend::postgres::{
         error::{failed, internal},
-        postings::each_entry,
         words::{ALL_DOCUMENTS, VALUES, attribute_of, value_word},
     },
     error::BackendError,
@@ -102,22 +104,13 @@ impl Columns {
     }
 
     fn each_of<'a>(&'a self, word: &str, mut visit: impl FnMut(u64, &'a [u8])) -> Result<(), BackendError> {
-        let outdated = &self.changes.outdated;
-        let mut changed = self.changes.words.get(word).into_iter().flatten().peekable();
-        for place in self.blocks.get(word).into_iter().flatten() {
-            let block: &[u8] = self.rows[*place].try_get(2).map_err(failed(DOING))?;
-            each_entry(block, |ordinal, values| {
-                let ordinal = ordinal.unsigned_abs();
-                while let Some((before, values)) = changed.next_if(|(other, _)| **other < ordinal) {
-                    visit(*before, values);
-                }
-                if outdated.is_empty() || !outdated.contains(&ordinal) {
-                    visit(ordinal, block.get(values).unwrap_or_default());
-                }
-            })
-            .ok_or_else(|| internal("reading the values of attributes: a block is damaged; rebuild the postings"))?;
-        }
-        changed.for_each(|(ordinal, values)| visit(*ordinal, values));
-        Ok(())
+        let places = self.blocks.get(word).into_iter().flatten();
+        let blocks: Result<Vec<&[u8]>, sqlx::Error> = places.map(|place| self.rows[*place].try_get(2)).collect();
+        let blocks = blocks.map_err(failed(DOING))?;
+        let merged = self.changes.merge(word, blocks.iter().copied(), |ordinal, entry| match entry {
+            Entry::Kept(block, values) => visit(ordinal, blocks[block].get(values).unwrap_or_default()),
+            Entry::Changed(values) => visit(ordinal, values),
+        });
+        merged.ok_or_else(|| internal("reading the values of attributes: a block is damaged; rebuild the postings"))
     }
 }

@@ -1,17 +1,16 @@
 //! From the words of a query to their lists.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Bound,
-};
+use std::{collections::HashMap, ops::Bound};
 
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::{changes::Changes, sql};
+use super::{
+    changes::{Changes, Entry},
+    sql,
+};
 use crate::{
     backend::postgres::{
         error::{failed, internal},
-        postings::each_entry,
         words::length_word,
     },
     error::BackendError,
@@ -48,12 +47,12 @@ pub(super) async fn fetch(
     let mut known: HashMap<&str, usize> = HashMap::new();
     let damaged = || internal("reading the postings: a block is damaged; rebuild the postings");
     let list = |fetched: &mut Fetched, word: &str| -> Result<Option<usize>, BackendError> {
-        let (changed, blocks) = (changes.words.get(word), blocks.get(word));
-        if blocks.is_none() && changed.is_none() {
+        let blocks = blocks.get(word);
+        if blocks.is_none() && !changes.words.contains_key(word) {
             return Ok(None);
         }
         let list = fetched.postings.begin_list();
-        add(fetched, blocks.map_or(&[], Vec::as_slice), changed, changes).ok_or_else(damaged)?;
+        add(fetched, word, blocks.map_or(&[], Vec::as_slice), changes).ok_or_else(damaged)?;
         Ok(Some(list))
     };
     for (nth, word) in words.iter().enumerate() {
@@ -94,29 +93,16 @@ fn block(row: &PgRow) -> Result<(&str, i64, &[u8]), sqlx::Error> {
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
 
-/// Adds the entries of a word, those of changed documents as they are now.
-fn add(
-    fetched: &mut Fetched,
-    blocks: &[(i64, &[u8])],
-    changed: Option<&BTreeMap<u64, Vec<u8>>>,
-    changes: &Changes,
-) -> Option<()> {
+/// Adds the entries of a word. `None`: a block is damaged.
+fn add(fetched: &mut Fetched, word: &str, blocks: &[(i64, &[u8])], changes: &Changes) -> Option<()> {
     let postings = &mut fetched.postings;
-    let mut changed = changed.into_iter().flatten().peekable();
-    for (_, block) in blocks {
-        let start = postings.keep(block);
-        each_entry(block, |ordinal, places| {
-            let ordinal = ordinal.unsigned_abs();
-            while let Some((before, places)) = changed.next_if(|(other, _)| **other < ordinal) {
-                postings.push(*before, places);
-            }
-            if changes.outdated.is_empty() || !changes.outdated.contains(&ordinal) {
-                postings.push_kept(ordinal, start + places.start..start + places.end);
-            }
-        })?;
-    }
-    changed.for_each(|(ordinal, places)| postings.push(*ordinal, places));
-    Some(())
+    let starts: Vec<usize> = blocks.iter().map(|(_, block)| postings.keep(block)).collect();
+    changes.merge(word, blocks.iter().map(|(_, block)| *block), |ordinal, entry| match entry {
+        Entry::Kept(block, places) => {
+            postings.push_kept(ordinal, starts[block] + places.start..starts[block] + places.end);
+        }
+        Entry::Changed(places) => postings.push(ordinal, places),
+    })
 }
 
 /// What comes behind all that begins so.

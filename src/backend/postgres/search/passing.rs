@@ -76,7 +76,8 @@ impl From<RoaringTreemap> for Documents {
 }
 
 impl Search<'_> {
-    /// The documents that pass a filter; only those among `few`, if it gives any for the most there may be.
+    /// The documents that pass a filter. Asked for the documents that matter, `few` names them if they are no more than it is told:
+    /// then only those of them that pass are given.
     pub(super) async fn passing(
         &self,
         snapshot: &mut PgConnection,
