@@ -14,32 +14,36 @@ use tokio::time::{Instant, sleep};
 use super::DualWriteWorker;
 use crate::{
     backend::write::Replacement,
-    document::DocumentId,
+    document::{DocumentId, Version},
     error::Side,
     journal::{Entry, Intent, JournalErrorKind, Outcome},
     telemetry,
 };
 
-/// When each document was last sent by a call of which nobody knows the end.
+/// When each document was sent by calls of which nobody knows the end, and which of its writes.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<BTreeMap<(Arc<str>, DocumentId), Instant>>);
+pub(super) struct Doubts(Mutex<BTreeMap<(Arc<str>, DocumentId), BTreeMap<Version, Instant>>>);
 
 impl Doubts {
-    /// Whether it is the first one of the document.
-    fn note(&self, intent: &Intent, now: Instant) -> bool {
+    /// Whether no doubt of this write is left from before, so that nothing in the journal stands for it.
+    fn note(&self, intent: &Intent, limbo: Duration, now: Instant) -> bool {
         let key = (intent.index.clone(), intent.id.clone());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now).is_none()
+        let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = doubts.entry(key).or_default().insert(intent.version, now);
+        before.is_none_or(|before| now.duration_since(before) >= limbo)
     }
 
     /// How much longer something may be under way. Forgets what cannot be any more.
     fn left(&self, intent: &Intent, limbo: Duration, now: Instant) -> Option<Duration> {
         let key = (intent.index.clone(), intent.id.clone());
         let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = (*doubts.get(&key)? + limbo).checked_duration_since(now).filter(|left| !left.is_zero());
-        if left.is_none() {
+        let of_document = doubts.get_mut(&key)?;
+        of_document.retain(|_, sent| now.duration_since(*sent) < limbo);
+        let last = of_document.values().max().copied();
+        if last.is_none() {
             doubts.remove(&key);
         }
-        left
+        Some((last? + limbo).duration_since(now))
     }
 }
 
@@ -47,12 +51,12 @@ impl DualWriteWorker {
     /// Sees to it that documents of one index are compared that were, or may have been, sent by calls of which nobody knows the
     /// end.
     pub(super) async fn doubt(&self, sent: impl IntoIterator<Item = Intent>) {
-        let now = Instant::now();
-        let intents: Vec<Intent> = sent.into_iter().filter(|intent| self.doubts.note(intent, now)).collect();
-        if intents.is_empty() {
-            return;
-        }
-        while let Err(error) = self.shared.journal.append(&intents, Outcome::Unknown).await {
+        let (now, limbo) = (Instant::now(), self.shared.journal.limbo());
+        let sent: Vec<Intent> = sent.into_iter().collect();
+        let new: Vec<Intent> = sent.iter().filter(|intent| self.doubts.note(intent, limbo, now)).cloned().collect();
+        while !new.is_empty()
+            && let Err(error) = self.shared.journal.append(&new, Outcome::Unknown).await
+        {
             telemetry::journal_failed(error.kind().as_str());
             if error.kind() == JournalErrorKind::Fenced {
                 // Whoever goes on compares what it finds.
@@ -60,7 +64,7 @@ impl DualWriteWorker {
             }
             sleep(self.shared.policy.first_pause).await;
         }
-        self.guard(&intents).await;
+        self.guard(&sent).await;
     }
 
     /// Marks documents as decided by PostgreSQL: what comes late must not be copied from Meilisearch by another replica, which does not
@@ -79,5 +83,33 @@ impl DualWriteWorker {
     /// How long it has to wait until an entry can be reconciled.
     pub(super) fn in_doubt(&self, entry: &Entry) -> Option<Duration> {
         self.doubts.left(&entry.intent, self.shared.journal.limbo(), Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{journal::Deed, write::Action};
+
+    const LIMBO: Duration = Duration::from_secs(10);
+
+    fn sent(version: i64) -> Intent {
+        let deed = Deed::Change(Action::Delete);
+        let (index, id, version) = ("i".into(), "1".into(), Version(version));
+        Intent { index, id, version, explicit: false, deed, authority: Side::Pg }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_write_is_in_doubt_until_its_last_call_cannot_arrive_any_more() {
+        let (doubts, start) = (Doubts::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(doubts.left(&sent(1), LIMBO, start), None);
+        assert!(doubts.note(&sent(1), LIMBO, start));
+        assert!(!doubts.note(&sent(1), LIMBO, after(4)), "the journal has it");
+        assert!(doubts.note(&sent(2), LIMBO, after(6)), "another write of the same document is another doubt");
+        assert_eq!(doubts.left(&sent(1), LIMBO, after(13)), Some(Duration::from_secs(3)));
+        assert!(!doubts.note(&sent(2), LIMBO, after(15)));
+        assert_eq!(doubts.left(&sent(2), LIMBO, after(25)), None);
+        assert!(doubts.note(&sent(1), LIMBO, after(26)), "the entry may have been compared since");
     }
 }

@@ -30,6 +30,14 @@ pub(super) fn action(action: &Action) -> String {
     }
 }
 
+/// Under which number a document was put.
+pub(super) fn number(action: &Action) -> Option<u64> {
+    match action {
+        Action::Put(document) => document.get("put").and_then(serde_json::Value::as_u64),
+        Action::Merge(_) | Action::Delete => None,
+    }
+}
+
 pub(super) fn intent(intent: &Intent) -> String {
     let deed = match &intent.deed {
         Deed::Change(change) => action(change),

@@ -59,7 +59,7 @@ pub(super) async fn client(world: Arc<World>, replicas: Vec<Arc<Replica>>, histo
         let returned = history.tick();
         for id in ids {
             let (began, ended) = (began, Instant::now());
-            history.note(Op { number, id, what, told, version, invoked, returned, began, ended });
+            history.note(Op { number, id, what, told, version, invoked, returned, began, ended, late: None });
         }
     }
 }

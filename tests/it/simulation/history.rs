@@ -6,7 +6,9 @@
 //! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
 //!
 //! What is not promised, see the limits in the README: that a partial update stays deleted by a filter where a call arrives late;
-//! and that what a machine has forgotten with its power stands where another replica or a swap of the roles may have come over it.
+//! that what a machine has forgotten with its power stands where another replica or a swap of the roles may have come over it;
+//! that with several replicas nothing old comes back by a call that was given up; and the order of writes where the roles are swapped
+//! and the clocks of replicas are further apart than the writes are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 
 use super::{
     profile::Profile,
+    source::Meili,
     target::Postgres,
     world::{LATE, locked},
 };
@@ -63,6 +66,8 @@ pub(super) struct Op {
     pub(super) returned: u64,
     pub(super) began: Instant,
     pub(super) ended: Instant,
+    /// When a call that had been given up brought it to Meilisearch once more, and another replica may have taken it for new.
+    pub(super) late: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -113,8 +118,8 @@ impl History {
     }
 
     /// Why what stands in PostgreSQL may not stand.
-    pub(super) fn objection(&self, pg: &Postgres, profile: &Profile, late: bool) -> Option<String> {
-        let (stands, raised) = (pg.documents(), pg.raised());
+    pub(super) fn objection(&self, (meili, pg): (&Meili, &Postgres), profile: &Profile, late: bool) -> Option<String> {
+        let (stands, raised, arrived_late) = (pg.documents(), pg.raised(), meili.late());
         let (ops, versions, forgotten) = (locked(&self.ops), locked(&self.versions), locked(&self.forgotten));
         let about = |op: &Op| if op.what == What::Clear { "".into() } else { op.id.clone() };
         let made = |op: &Op| {
@@ -129,7 +134,9 @@ impl History {
         };
         let known = |op: &Op| {
             let told = if op.told == Told::Yes && !remembered(op) { Told::Nothing } else { op.told };
-            Op { version: op.version.or_else(|| made(op)), told, ..op.clone() }
+            let number = (op.what == What::Put).then_some(op.number);
+            let late = arrived_late.get(&(op.id.clone(), number)).filter(|_| profile.replicas > 1).copied();
+            Op { version: op.version.or_else(|| made(op)), told, late, ..op.clone() }
         };
         let explicit = ops.iter().any(|op| op.version.is_some());
         let ops: Vec<Op> = ops.iter().map(known).collect();
@@ -143,6 +150,9 @@ impl History {
         }
         stories.into_iter().find_map(|(id, story)| {
             let document = stands.get(id);
+            if !explicit && profile.swaps && profile.replicas > 1 && story.is_out_of_order() {
+                return None;
+            }
             let why = if explicit { story.by_version(document) } else { story.in_time(document) }?;
             Some(format!("{id} is {document:?}: {why}"))
         })
@@ -156,7 +166,7 @@ impl Op {
 
     /// Whether this had ended for certain when the other began, and has the lower version.
     fn is_before(&self, other: &Self) -> bool {
-        if self.version > other.version {
+        if self.version > other.version || self.late.is_some_and(|late| late >= other.began) {
             return false;
         }
         match self.told {
@@ -171,6 +181,12 @@ impl Op {
 }
 
 impl Story<'_> {
+    /// Whether the versions of two writes say otherwise than time: the clocks of the replicas are apart.
+    fn is_out_of_order(&self) -> bool {
+        let acknowledged = || self.ops.iter().filter(|op| op.told == Told::Yes && op.version.is_some());
+        acknowledged().any(|op| acknowledged().any(|next| op.returned < next.invoked && op.version > next.version))
+    }
+
     fn by_version(&self, document: Option<&Document>) -> Option<String> {
         let put = document.and_then(|document| document["put"].as_u64());
         let highest = self.ops.iter().filter(|op| op.told == Told::Yes).max_by_key(|op| op.version);

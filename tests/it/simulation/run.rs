@@ -102,7 +102,7 @@ async fn one(seed: u64, told: bool) -> Result<Summary, String> {
     if in_meili != in_pg {
         return Err(format!("the sides differ: meili {in_meili:?}, pg {in_pg:?}"));
     }
-    if let Some(objection) = history.objection(&pg, &world.profile, world.late.load(Ordering::Relaxed) > 0) {
+    if let Some(objection) = history.objection((&meili, &pg), &world.profile, world.late.load(Ordering::Relaxed) > 0) {
         return Err(objection);
     }
     [summary.acknowledged, summary.refused, summary.untold] = history.counts();

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
@@ -34,6 +34,8 @@ struct State {
     busy: Instant,
     /// Tasks before this one have been carried out.
     done: u64,
+    /// What was put under a number, or deleted, by calls that arrived late.
+    late: BTreeMap<(DocumentId, Option<u64>), Instant>,
 }
 
 struct Task {
@@ -72,7 +74,7 @@ pub(super) struct MeiliClient {
 impl Meili {
     pub(super) fn new(world: &Arc<World>) -> Arc<Self> {
         let (documents, tasks) = (BTreeMap::new(), BTreeMap::new());
-        let state = State { documents, tasks, busy: Instant::now(), done: 0 };
+        let state = State { documents, tasks, busy: Instant::now(), done: 0, late: BTreeMap::new() };
         Arc::new(Self { world: world.clone(), state: Mutex::new(state) })
     }
 
@@ -82,6 +84,11 @@ impl Meili {
         let end = state.busy;
         state.advance(end);
         state.documents.clone()
+    }
+
+    /// When what was put under a number, or deleted, arrived late for the last time.
+    pub(super) fn late(&self) -> BTreeMap<(DocumentId, Option<u64>), Instant> {
+        locked(&self.state).late.clone()
     }
 
     fn enqueue(&self, deed: Deed) -> TaskId {
@@ -99,6 +106,12 @@ impl Meili {
         let mut state = locked(&self.state);
         let now = Instant::now();
         state.advance(now);
+        if self.world.is_late.load(Ordering::Relaxed)
+            && let Deed::Change(changes) = &deed
+        {
+            let late = changes.iter().map(|(id, action)| ((id.clone(), brief::number(action)), now));
+            state.late.extend(late);
+        }
         state.busy = state.busy.max(now) + takes;
         let (uid, ends) = (state.done + state.pending() as u64, state.busy);
         self.world.tell(|| format!("meili: task {uid} {fate:?} {deed}"));

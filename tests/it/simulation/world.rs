@@ -74,6 +74,8 @@ pub(super) struct World {
     pub(super) broken: AtomicU64,
     /// Calls that arrived after their callers were gone.
     pub(super) late: AtomicU64,
+    /// One of those arrives at this moment.
+    pub(super) is_late: AtomicBool,
 }
 
 /// What a process has to the world: it is cut when the process dies.
@@ -110,6 +112,7 @@ impl World {
             story: AtomicU64::new(0),
             broken: AtomicU64::new(0),
             late: AtomicU64::new(0),
+            is_late: AtomicBool::new(false),
         })
     }
 
@@ -322,7 +325,9 @@ impl<T: Send + 'static> Drop for Underway<T> {
             sleep(time).await;
             line.tell(|| "a call arrives late".to_owned());
             line.world.late.fetch_add(1, Ordering::Relaxed);
+            line.world.is_late.store(true, Ordering::Relaxed);
             effect();
+            line.world.is_late.store(false, Ordering::Relaxed);
         });
     }
 }

@@ -11,10 +11,11 @@ use crossfade::{
     dual_write::{Ack, DualWritePolicy, WithoutJournal},
     journal::{DeadLetters, Duty, Journal, JournalErrorKind, Redrive, memory::Call},
     plan::{Flags, WriteMode},
-    testing::meili::TaskFault,
+    testing::meili::{Fault, Route, TaskFault},
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -248,6 +249,29 @@ async fn the_parts_of_a_batch_go_one_after_the_other() {
         let (later, earlier) = (&pair[0], &pair[1]);
         assert!(time(later, "enqueuedAt") >= time(earlier, "finishedAt"), "sent together: {pair:?}");
     }
+    ground.end().await;
+}
+
+#[tokio::test]
+async fn what_may_arrive_late_is_marked_so_that_other_replicas_do_not_copy_it() {
+    let ground = Ground::with(DualWritePolicy { call_timeout: Duration::from_millis(500), ..quick() }, false).await;
+    let Some(double) = ground.meili.double() else { return };
+    ground.plan.publish(target_primary()).unwrap();
+    let sent = double.requests(Route::DocumentWrites);
+    double.fail_always(Route::DocumentWrites, Fault::Hang);
+    ground.write(Method::POST, "", json!([post("a", "may arrive late")])).await;
+    until("it is on its way", async || double.requests(Route::DocumentWrites) > sent).await;
+    // Another replica writes the document, after Meilisearch has decided.
+    let mut connection = PgConnection::connect(ground.database.url()).await.unwrap();
+    let written = "UPDATE cn_search.search_documents SET version = version + 1, authority = 'meili' WHERE id = 'a'";
+    sqlx::query(written).execute(&mut connection).await.unwrap();
+    let authority = "SELECT authority FROM cn_search.search_documents WHERE id = 'a'";
+    until("it is marked", async || {
+        sqlx::query_scalar::<_, String>(authority).fetch_one(&mut connection).await.unwrap() == "pg"
+    })
+    .await;
+    double.heal(Route::DocumentWrites);
+    ground.converged().await;
     ground.end().await;
 }
 
