@@ -8,7 +8,7 @@ use std::{
 use crossfade::{error::Side, testing::meili::TaskFault};
 use serde::Serialize;
 
-use crate::{backlog::Backlog, output::Progress, results::milliseconds, world::World};
+use crate::{backlog::Backlog, output::Progress, results::milliseconds, rhythm::Rhythm, world::World};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -24,7 +24,12 @@ pub struct Outage {
 }
 
 /// Stops a server in the middle of a step that `lasts` so long; `None` if it is not ours to stop.
-pub async fn outage(side: Side, lasts: Duration, world: &World, backlog: &Backlog<'_>) -> Result<Option<Outage>> {
+pub async fn outage(
+    side: Side,
+    lasts: Duration,
+    world: &World,
+    (rhythm, backlog): (&Rhythm, &Backlog<'_>),
+) -> Result<Option<Outage>> {
     let (name, progress) = (name(side), backlog.progress);
     progress.run("before the outage", lasts / 4).await;
     if !world.go_down(side).await? {
@@ -33,10 +38,12 @@ pub async fn outage(side: Side, lasts: Duration, world: &World, backlog: &Backlo
         return Ok(None);
     }
     let stopped = Instant::now();
+    rhythm.hurry(true);
     progress.step(&format!("{name} is stopped"));
     progress.run(&format!("{name} is down"), lasts / 2).await;
     let waiting = backlog.pending().await?;
     world.come_back(side).await?;
+    rhythm.hurry(false);
     let back = Instant::now();
     let down_ms = milliseconds(back - stopped);
     progress.step(&format!("{name} is back after {down_ms:.0} ms; {waiting} writes wait in the journal"));
