@@ -43,22 +43,27 @@ pub async fn outage(
     progress.run(&format!("{name} is down"), lasts / 2).await;
     let waiting = backlog.pending().await?;
     world.come_back(side).await?;
-    rhythm.hurry(false);
     let back = Instant::now();
     let down_ms = milliseconds(back - stopped);
     progress.step(&format!("{name} is back after {down_ms:.0} ms; {waiting} writes wait in the journal"));
-    let ((), caught_up) = tokio::join!(progress.run("after the outage", lasts / 4), backlog.caught_up(back));
+    let after = async {
+        progress.run("after the outage", lasts / 4).await;
+        rhythm.hurry(false);
+    };
+    let ((), caught_up) = tokio::join!(after, backlog.caught_up(back));
     let caught_up_ms = milliseconds(caught_up?);
     progress.step(&format!("{name} has caught up after {caught_up_ms:.0} ms"));
     Ok(Some(Outage { side, down_ms, waiting, caught_up_ms }))
 }
 
 /// Lets tasks of the double fail now and then, while a step lasts; how many.
-pub async fn tasks_fail(step: &str, lasts: Duration, world: &World, progress: &Progress) -> u64 {
+pub async fn tasks_fail(step: &str, lasts: Duration, world: &World, (rhythm, progress): (&Rhythm, &Progress)) -> u64 {
     let Some(double) = world.double() else {
         progress.run(step, lasts).await;
         return 0;
     };
+    // What fails is written again and again: waiting for it would leave few writes to fail.
+    rhythm.hurry(true);
     let faults = [TaskFault::Cancel, TaskFault::Fail { code: "internal".into() }, TaskFault::VanishUndone];
     let mut failed = 0;
     let fail = async {
@@ -73,6 +78,7 @@ pub async fn tasks_fail(step: &str, lasts: Duration, world: &World, progress: &P
         () = fail => {}
     }
     double.heal_tasks();
+    rhythm.hurry(false);
     failed
 }
 

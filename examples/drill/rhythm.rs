@@ -36,8 +36,8 @@ impl Rhythm {
         Self { journal, tasks, hurried: watch::Sender::new(false), stood: Mutex::default() }
     }
 
-    /// While a server is down nothing comes to stand, and while history is copied, or a rollback begins, writes are to be
-    /// under way: then writers rest as long as they write, and wait for nothing.
+    /// While a server is down or loses what it has accepted little comes to stand, and while history is copied, or a rollback
+    /// begins, writes are to be under way: then writers rest as long as they write, and wait for nothing.
     pub fn hurry(&self, hurry: bool) {
         self.hurried.send_replace(hurry);
     }

@@ -206,7 +206,9 @@ impl Walk<'_> {
                 under.outages.extend(outage(Side::Meili, lasts, self.world, waiting).await?);
             }
             Event::Fault => under.guarded = self.fault(gates, under, lasts).await?,
-            Event::TasksFail => under.task_faults += tasks_fail(name, lasts, self.world, progress).await,
+            Event::TasksFail => {
+                under.task_faults += tasks_fail(name, lasts, self.world, (&*under.rhythm, progress)).await;
+            }
         }
         let (stretch, _) = self.seen(name.to_owned(), under, before);
         under.phases.push(stretch);
