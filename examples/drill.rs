@@ -33,6 +33,8 @@ mod child;
 mod fault;
 #[path = "drill/gates.rs"]
 mod gates;
+#[path = "drill/live.rs"]
+mod live;
 #[path = "drill/load.rs"]
 mod load;
 #[path = "drill/memory.rs"]
@@ -45,6 +47,8 @@ mod output;
 mod proof;
 #[path = "drill/results.rs"]
 mod results;
+#[path = "drill/rhythm.rs"]
+mod rhythm;
 #[path = "drill/rollback.rs"]
 mod rollback;
 mod service;
@@ -65,7 +69,14 @@ use std::{error::Error, process::ExitCode, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{output::Progress, proof::Proof, results::Results, walk::Walk, world::World};
+use crate::{
+    live::{Engine, Live},
+    output::Progress,
+    proof::Proof,
+    results::Results,
+    walk::Walk,
+    world::World,
+};
 
 /// How the drill is run.
 #[derive(Clone, Copy, Debug)]
@@ -78,19 +89,23 @@ struct Options {
     rate: u32,
     /// Writes a second.
     writes: u32,
+    /// How long the double takes over each batch of tasks.
+    indexing: Duration,
 }
 
 const HELP: &str = "\
 The migration, rehearsed on 36,273 films: reads and writes while it goes on, a backfill that is killed with SIGKILL and
 resumes, and servers that stop in the middle of it.
 
-usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N]
+usage: cargo drill [--quick] [--json] [--seconds N] [--rate N] [--writes N] [--indexing MS]
 
-  --quick      short phases: ends within 40 s once built
-  --json       one JSON object on standard output at the end, progress on standard error
-  --seconds N  how long each phase lasts (10)
-  --rate N     reads a second (100)
-  --writes N   writes a second, once both sides are written (50)
+  --quick        short phases: ends within 40 s once built
+  --json         one JSON object on standard output at the end, progress on standard error
+  --seconds N    how long each phase lasts (10)
+  --rate N       reads a second (100)
+  --writes N     writes a second, once both sides are written (50): twice as many in bursts, and after each none until all
+                 of it stands on both sides, and as long again
+  --indexing MS  how long the double takes over each batch of tasks (0): a real Meilisearch takes its time
 
 With MEILI_URL and MEILI_MASTER_KEY set it runs against that server instead of the double, with DATABASE_URL in a fresh
 database of that server instead of a cluster of its own. A server that is not the drill's own is not stopped.
@@ -99,7 +114,8 @@ It exits with 1 if a read failed, an acknowledged write is lost, the backfill wa
 fails or none ever held, the guard did not roll back, or the sides differ before shadow reads or in the end.";
 
 fn options() -> Result<Option<Options>, String> {
-    let mut options = Options { json: false, quick: false, phase: Duration::from_secs(10), rate: 100, writes: 50 };
+    let (phase, indexing) = (Duration::from_secs(10), Duration::ZERO);
+    let mut options = Options { json: false, quick: false, phase, rate: 100, writes: 50, indexing };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = |what: &str| -> Result<f64, String> {
@@ -112,6 +128,7 @@ fn options() -> Result<Option<Options>, String> {
             "--seconds" => options.phase = Duration::from_secs_f64(number("a number of seconds")?),
             "--rate" => options.rate = number("reads a second")?.ceil() as u32,
             "--writes" => options.writes = number("writes a second")?.ceil() as u32,
+            "--indexing" => options.indexing = Duration::from_secs_f64(number("milliseconds")? / 1e3),
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("unknown option {other}\n\n{HELP}")),
         }
@@ -151,7 +168,7 @@ fn main() -> ExitCode {
 /// Returns what did not go as it should.
 async fn run(options: Options) -> Result<Result<(), String>, Box<dyn Error + Send + Sync>> {
     let progress = Progress::new();
-    let world = World::start(&progress).await?;
+    let world = World::start(options.indexing, &progress).await?;
     let service = service::build(&world.config()).await?;
     let stop = CancellationToken::new();
     let worker = tokio::spawn(service.worker.run(stop.clone()));
@@ -171,8 +188,9 @@ async fn run(options: Options) -> Result<Result<(), String>, Box<dyn Error + Sen
     progress.step("comparing all documents");
     let proof = Proof::of(&world.in_meili().await?, &world.in_pg().await?, &walked.writes);
     let report = world.report(walked.started).await?;
+    let live = Live::of(&world, Engine::of(&world).await?).await?;
     let recorded = world.answered_from_recording();
-    let results = Results { walked, report, proof, retried, dead, recorded };
+    let results = Results { walked, report, live, proof, retried, dead, recorded };
     if options.json {
         println!("{}", results.json());
     } else {

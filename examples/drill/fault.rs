@@ -43,6 +43,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         let stopped = Instant::now();
+        under.rhythm.hurry(true);
         progress.step("PostgreSQL is stopped while it answers readers");
         self.until("the guard rolls back", || async { Ok(self.plan.load().latched) }).await?;
         let rolled_back_ms = milliseconds(stopped.elapsed());
@@ -50,6 +51,7 @@ impl Walk<'_> {
         progress.run("PostgreSQL is down", lasts / 4).await;
         let waiting = under.backlog.pending().await?;
         self.world.come_back(Side::Pg).await?;
+        under.rhythm.hurry(false);
         let back = Instant::now();
         let down_ms = milliseconds(back - stopped);
         let flags = self.world.store.flags();

@@ -8,7 +8,7 @@ use std::{
 use crossfade::{error::Side, testing::meili::TaskFault};
 use serde::Serialize;
 
-use crate::{backlog::Backlog, output::Progress, results::milliseconds, world::World};
+use crate::{backlog::Backlog, output::Progress, results::milliseconds, rhythm::Rhythm, world::World};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -24,7 +24,12 @@ pub struct Outage {
 }
 
 /// Stops a server in the middle of a step that `lasts` so long; `None` if it is not ours to stop.
-pub async fn outage(side: Side, lasts: Duration, world: &World, backlog: &Backlog<'_>) -> Result<Option<Outage>> {
+pub async fn outage(
+    side: Side,
+    lasts: Duration,
+    world: &World,
+    (rhythm, backlog): (&Rhythm, &Backlog<'_>),
+) -> Result<Option<Outage>> {
     let (name, progress) = (name(side), backlog.progress);
     progress.run("before the outage", lasts / 4).await;
     if !world.go_down(side).await? {
@@ -33,6 +38,7 @@ pub async fn outage(side: Side, lasts: Duration, world: &World, backlog: &Backlo
         return Ok(None);
     }
     let stopped = Instant::now();
+    rhythm.hurry(true);
     progress.step(&format!("{name} is stopped"));
     progress.run(&format!("{name} is down"), lasts / 2).await;
     let waiting = backlog.pending().await?;
@@ -40,18 +46,24 @@ pub async fn outage(side: Side, lasts: Duration, world: &World, backlog: &Backlo
     let back = Instant::now();
     let down_ms = milliseconds(back - stopped);
     progress.step(&format!("{name} is back after {down_ms:.0} ms; {waiting} writes wait in the journal"));
-    let ((), caught_up) = tokio::join!(progress.run("after the outage", lasts / 4), backlog.caught_up(back));
+    let after = async {
+        progress.run("after the outage", lasts / 4).await;
+        rhythm.hurry(false);
+    };
+    let ((), caught_up) = tokio::join!(after, backlog.caught_up(back));
     let caught_up_ms = milliseconds(caught_up?);
     progress.step(&format!("{name} has caught up after {caught_up_ms:.0} ms"));
     Ok(Some(Outage { side, down_ms, waiting, caught_up_ms }))
 }
 
 /// Lets tasks of the double fail now and then, while a step lasts; how many.
-pub async fn tasks_fail(step: &str, lasts: Duration, world: &World, progress: &Progress) -> u64 {
+pub async fn tasks_fail(step: &str, lasts: Duration, world: &World, (rhythm, progress): (&Rhythm, &Progress)) -> u64 {
     let Some(double) = world.double() else {
         progress.run(step, lasts).await;
         return 0;
     };
+    // What fails is written again and again: waiting for it would leave few writes to fail.
+    rhythm.hurry(true);
     let faults = [TaskFault::Cancel, TaskFault::Fail { code: "internal".into() }, TaskFault::VanishUndone];
     let mut failed = 0;
     let fail = async {
@@ -66,6 +78,7 @@ pub async fn tasks_fail(step: &str, lasts: Duration, world: &World, progress: &P
         () = fail => {}
     }
     double.heal_tasks();
+    rhythm.hurry(false);
     failed
 }
 

@@ -11,6 +11,7 @@ use tower::ServiceExt;
 
 use crate::{
     fault::Guarded,
+    live::Live,
     outage,
     proof::Proof,
     walk::{Result, Walked},
@@ -19,6 +20,8 @@ use crate::{
 pub struct Results {
     pub walked: Walked,
     pub report: Report,
+    /// What the pairs show by phase, and on which engine.
+    pub live: Live,
     pub proof: Proof,
     /// Of the service's metrics: writes that were tried again.
     pub retried: u64,
@@ -65,6 +68,9 @@ impl Results {
             return Err(format!("the way ended in {ended}"));
         }
         let of_samples = |gate: &String| gate.ends_with("samples)");
+        if self.live.of_phase(Phase::Shadow.as_str()).is_none_or(|measured| measured.settled == 0) {
+            return Err("no pair of the shadow phases was settled: nothing is known of the overlap".to_owned());
+        }
         if !passages.iter().any(|passage| passage.held > 0 && passage.first_held.iter().any(of_samples)) {
             return Err("no gate held for want of samples".to_owned());
         }
@@ -74,9 +80,15 @@ impl Results {
     /// Against what the overlap was measured.
     fn reference(&self) -> String {
         match self.recorded {
-            Some(answers) => format!("answers recorded from Meilisearch 1.50 ({answers} given by the double)"),
-            None => "a real Meilisearch server".into(),
+            Some(answers) => format!("{} ({answers} of them given)", self.live.engine),
+            None => self.live.engine.to_string(),
         }
+    }
+
+    /// How long half of the bursts of writes took to stand on both sides, and the slowest; `None` if none was waited for.
+    fn stood(&self) -> Option<(Duration, Duration)> {
+        let stood = &self.walked.stood;
+        Some((*stood.get(stood.len() / 2)?, *stood.last()?))
     }
 
     pub fn json(&self) -> Value {
@@ -105,6 +117,12 @@ impl Results {
             "drained_ms": milliseconds(walked.drained),
             "phases": walked.phases,
             "compared_with": self.reference(),
+            "live": self.live,
+            "bursts": {
+                "waited_for": walked.stood.len(),
+                "stood_p50_ms": self.stood().map(|(half, _)| milliseconds(half)),
+                "stood_max_ms": self.stood().map(|(_, slowest)| milliseconds(slowest)),
+            },
             "report": report,
         });
         if let (Some(results), Some(backfill)) = (results.as_object_mut(), &walked.backfill) {
@@ -122,6 +140,9 @@ impl fmt::Display for Results {
         let ms = |duration| format!("{:.0} ms", milliseconds(duration));
         writeln!(f, "\n{report}")?;
         line(f, "compared with", self.reference())?;
+        for (number, measured) in self.live.phases.iter().enumerate() {
+            line(f, if number == 0 { "measured live" } else { "" }, measured.to_string())?;
+        }
         line(f, "reads", format!("{} in all, {} failed", walked.requests, walked.failed))?;
         if let Some(backfill) = &walked.backfill {
             for (label, text) in backfill.lines() {
@@ -146,6 +167,14 @@ impl fmt::Display for Results {
         line(f, "", format!("{caught_up} until Meilisearch showed every write that pg had decided"))?;
         let made = format!("{} acknowledged, {} refused", writes.acknowledged, writes.refused);
         line(f, "writes", format!("{made}, {retried} tried again, {dead} dead, {} lost", proof.lost))?;
+        if let Some((half, slowest)) = self.stood() {
+            let bursts = walked.stood.len();
+            line(
+                f,
+                "",
+                format!("{bursts} bursts stood {} after their last write, the slowest {}", ms(half), ms(slowest)),
+            )?;
+        }
         line(
             f,
             "task faults",

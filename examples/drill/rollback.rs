@@ -33,6 +33,8 @@ impl Walk<'_> {
         // More readers for a moment: the last answer from PostgreSQL is only as exact as they are frequent.
         let crowd = CancellationToken::new();
         let readers = tokio::spawn(under.load.clone().run(CROWD, crowd.clone()));
+        // And writes under way.
+        under.rhythm.hurry(true);
         progress.run("a crowd gathers", Duration::from_millis(200)).await;
         under.load.take();
         let before = under.writers.counts();
@@ -41,6 +43,7 @@ impl Walk<'_> {
         self.arrive(Phase::Shadow).await?;
         let decided = under.writers.memory().clone();
         let arrived = Instant::now();
+        under.rhythm.hurry(false);
         // No longer than it takes: a crowd that comes whether or not it is answered could hold up what it is to show.
         let last_answers = async {
             progress.run("rollback", Duration::from_millis(300)).await;

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,6 +26,7 @@ use crate::{
     memory::Memory,
     outage::{Outage, outage, tasks_fail},
     output::Progress,
+    rhythm::Rhythm,
     rollback::Rollback,
     steps::{Event, Stretch},
     world::World,
@@ -50,6 +52,8 @@ pub struct Walked {
     pub requests: usize,
     pub failed: usize,
     pub writes: Memory,
+    /// How long bursts of them took to stand on both sides, the shortest first.
+    pub stood: Vec<Duration>,
     pub backfill: Option<Backfilled>,
     pub outages: Vec<Outage>,
     /// Tasks of accepted writes that were made to fail.
@@ -68,6 +72,7 @@ pub struct Walked {
 pub struct Under<'a> {
     pub load: Load,
     pub writers: Writers,
+    pub rhythm: Arc<Rhythm>,
     pub backlog: Backlog<'a>,
     backfill: Option<Backfilled>,
     pub outages: Vec<Outage>,
@@ -86,6 +91,7 @@ impl Walk<'_> {
         let mut under = Under {
             load: Load::new(self.router.clone(), self.world.queries()),
             writers: Writers::new(self.router.clone()),
+            rhythm: Arc::new(Rhythm::new(self.writes.journal().clone(), self.world.source()?)),
             backlog: Backlog { journal: self.writes.journal(), progress },
             backfill: None,
             outages: Vec::new(),
@@ -101,7 +107,8 @@ impl Walk<'_> {
 
         self.last("before", Event::Nothing, &gates, &mut under).await?;
         self.advance(&gates, &mut under).await?;
-        let writing = tokio::spawn(under.writers.clone().run(self.options.writes, written.clone()));
+        let writing = under.writers.clone().run(self.options.writes, under.rhythm.clone(), written.clone());
+        let writing = tokio::spawn(writing);
         self.last("dual writes", Event::Nothing, &gates, &mut under).await?;
         self.last("backfill", Event::Backfill, &gates, &mut under).await?;
         while self.advance(&gates, &mut under).await? != Phase::Canary {
@@ -145,7 +152,7 @@ impl Walk<'_> {
         readers.await?;
 
         let (requests, failed) = under.load.totals();
-        let Under { backfill, outages, task_faults, passages, phases, guarded, writers, .. } = under;
+        let Under { backfill, outages, task_faults, passages, phases, guarded, writers, rhythm, .. } = under;
         let ended = self.plan.load().phase();
         let writes = writers.memory().clone();
         Ok(Walked {
@@ -155,6 +162,7 @@ impl Walk<'_> {
             requests,
             failed,
             writes,
+            stood: rhythm.stood(),
             backfill,
             outages,
             task_faults,
@@ -188,10 +196,19 @@ impl Walk<'_> {
         under.load.take();
         match event {
             Event::Nothing => progress.run(name, lasts).await,
-            Event::Backfill => under.backfill = Some(backfill(self.world, lasts, progress).await?),
-            Event::Outage => under.outages.extend(outage(Side::Meili, lasts, self.world, &under.backlog).await?),
+            Event::Backfill => {
+                under.rhythm.hurry(true);
+                under.backfill = Some(backfill(self.world, lasts, progress).await?);
+                under.rhythm.hurry(false);
+            }
+            Event::Outage => {
+                let waiting = (&*under.rhythm, &under.backlog);
+                under.outages.extend(outage(Side::Meili, lasts, self.world, waiting).await?);
+            }
             Event::Fault => under.guarded = self.fault(gates, under, lasts).await?,
-            Event::TasksFail => under.task_faults += tasks_fail(name, lasts, self.world, progress).await,
+            Event::TasksFail => {
+                under.task_faults += tasks_fail(name, lasts, self.world, (&*under.rhythm, progress)).await;
+            }
         }
         let (stretch, _) = self.seen(name.to_owned(), under, before);
         under.phases.push(stretch);

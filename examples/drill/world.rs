@@ -62,7 +62,8 @@ struct Ranking {
 }
 
 impl World {
-    pub async fn start(progress: &Progress) -> Result<Self> {
+    /// `indexing`: how long the double takes over each batch, once the films are there.
+    pub async fn start(indexing: Duration, progress: &Progress) -> Result<Self> {
         progress.step("starting PostgreSQL");
         let postgres = TestPostgres::start().await?;
         let database = postgres.create_database().await?;
@@ -76,6 +77,7 @@ impl World {
         let settings = serde_json::from_str::<Value>(SETTINGS)?["settings"].take();
         let index = meili.index("drill", &settings, &documents).await?;
         if let Some(double) = meili.double() {
+            double.set_task_duration(indexing);
             for ranking in lines::<Ranking>(RANKINGS)? {
                 double.record(&index, ranking.q, ranking.ids, ranking.estimated_total_hits);
             }

@@ -1,8 +1,8 @@
-//! Writers who put, replace and delete posts at a steady rate, and remember what was acknowledged.
+//! Writers who put, replace and delete posts in bursts, and remember what was acknowledged.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
@@ -12,18 +12,17 @@ use http_body_util::BodyExt;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::memory::Memory;
+use crate::{memory::Memory, rhythm::Rhythm};
 
 /// Writers at work at a time. Each has posts of its own, so that the order of the writes of one post is known.
 const WRITERS: u32 = 5;
-/// How long all of them write, and then how long nobody does: only what is read while nothing is written says something of quality.
-const BREATH: Duration = Duration::from_millis(400);
 /// The seed of what they do.
 const SEED: u64 = 17;
 
@@ -57,24 +56,25 @@ impl Writers {
         (memory.acknowledged, memory.refused)
     }
 
-    /// Writes `rate` times a second until `stop`; then waits for the answers that are still on the way.
-    pub async fn run(self, rate: u32, stop: CancellationToken) {
-        let (mut writers, began) = (JoinSet::new(), Instant::now());
+    /// Writes in bursts of twice `rate` a second until `stop`; then waits for the answers that are still on the way.
+    pub async fn run(self, rate: u32, rhythm: Arc<Rhythm>, stop: CancellationToken) {
+        let (mut writers, writing) = (JoinSet::new(), watch::Sender::new(false));
         for number in 0..WRITERS {
             let random = StdRng::seed_from_u64(SEED + u64::from(number));
             let mut writer = Writer { writers: self.clone(), number, made: 0, random };
-            let stop = stop.clone();
+            let (stop, writing) = (stop.clone(), writing.subscribe());
             writers.spawn(async move {
-                // Twice as fast half of the time.
+                // Half of the time at most is theirs.
                 let mut ticks = interval(Duration::from_secs(1) * WRITERS / rate / 2);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                    if (began.elapsed().as_millis() / BREATH.as_millis()).is_multiple_of(2) {
+                    if *writing.borrow() {
                         writer.write().await;
                     }
                 }
             });
         }
+        while stop.run_until_cancelled(rhythm.beat(&writing)).await.is_some() {}
         while writers.join_next().await.is_some() {}
     }
 

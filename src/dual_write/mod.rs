@@ -49,6 +49,7 @@ mod lanes;
 mod layer;
 mod pace;
 mod policy;
+mod quiet;
 mod request;
 mod service;
 mod shared;

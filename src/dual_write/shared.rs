@@ -16,7 +16,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{DualWriteLayer, DualWritePolicy, lanes::Lanes, pace::Pace, request::Together, suspects::Suspects};
+use super::{
+    DualWriteLayer, DualWritePolicy, lanes::Lanes, pace::Pace, quiet::Quiet, request::Together, suspects::Suspects,
+};
 use crate::{
     backend::{
         Settlement,
@@ -62,12 +64,12 @@ pub(super) struct Shared {
     begun: AtomicU64,
     cleared: AtomicU64,
     under_way: AtomicU64,
-    /// Since when the journal has been empty, as far as is known.
-    empty_since: Mutex<Option<Instant>>,
+    /// Since when no write has been under way.
+    pub(super) quiet: Quiet,
 }
 
-/// A journaled write that is under way.
-pub(super) struct UnderWay(Arc<Shared>);
+/// A journaled write that is under way, and in which index.
+pub(super) struct UnderWay(Arc<Shared>, Arc<str>);
 
 impl DualWrites {
     pub(super) fn new(
@@ -96,7 +98,7 @@ impl DualWrites {
             begun: AtomicU64::new(1),
             cleared: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
-            empty_since: Mutex::default(),
+            quiet: Quiet::default(),
             policy,
         };
         Self { shared: Arc::new(shared) }
@@ -141,12 +143,13 @@ impl DualWrites {
     }
 }
 
-/// Whether writes of this process are under way. Those of other replicas are not seen.
+/// Whether writes of this process are under way in an index, or the journal holds any. Those of replicas with journals of their
+/// own are not seen.
 impl Settlement for DualWrites {
-    fn settled<'a>(&'a self, _index: Option<&'a str>, since: Instant) -> BoxFuture<'a, Option<bool>> {
+    fn settled<'a>(&'a self, index: Option<&'a str>, since: Instant) -> BoxFuture<'a, Option<bool>> {
         Box::pin(async move {
-            let empty_since = *self.shared.empty_since.lock().unwrap_or_else(PoisonError::into_inner);
-            Some(empty_since.is_some_and(|empty_since| empty_since <= since))
+            let index = index.or(self.shared.policy.default_index.as_deref());
+            Some(self.shared.quiet.since(index).is_some_and(|quiet| quiet <= since))
         })
     }
 }
@@ -174,11 +177,11 @@ impl Shared {
         self.begun.load(Ordering::Acquire) != self.cleared.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    pub(super) fn begin(self: &Arc<Self>, index: &Arc<str>) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::AcqRel);
         self.begun.fetch_add(1, Ordering::AcqRel);
-        *self.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        UnderWay(self.clone())
+        self.quiet.begin(index);
+        UnderWay(self.clone(), index.clone())
     }
 
     /// Takes a look at the journal that began when `begun` writes had begun.
@@ -189,11 +192,6 @@ impl Shared {
         if status.asked == 0 && status.meili == 0 {
             self.cleared.store(begun, Ordering::Relaxed);
         }
-        let mut empty_since = self.empty_since.lock().unwrap_or_else(PoisonError::into_inner);
-        *empty_since = match *empty_since {
-            since if status.pending == 0 => since.or_else(|| Some(Instant::now())),
-            _ => None,
-        };
     }
 
     pub(super) fn begun(&self) -> u64 {
@@ -271,6 +269,7 @@ impl Shared {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+        self.0.quiet.end(&self.1);
     }
 }
 

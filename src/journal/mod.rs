@@ -108,6 +108,11 @@ pub trait Journal: Send + Sync + 'static {
     /// Depth, age and state per side.
     fn status(&self) -> BoxFuture<'_, Result<Status, JournalError>>;
 
+    /// Which indexes its entries are about, each once. `None`, as here, where that is not told: then they may be about any.
+    fn indexes(&self) -> BoxFuture<'_, Result<Option<Vec<Arc<str>>>, JournalError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Dead letters, oldest first, after the one given.
     fn dead_letters<'a>(
         &'a self,
@@ -168,6 +173,10 @@ impl<J: Journal + ?Sized> Journal for Arc<J> {
 
     fn status(&self) -> BoxFuture<'_, Result<Status, JournalError>> {
         (**self).status()
+    }
+
+    fn indexes(&self) -> BoxFuture<'_, Result<Option<Vec<Arc<str>>>, JournalError>> {
+        (**self).indexes()
     }
 
     fn dead_letters<'a>(

@@ -219,3 +219,19 @@ async fn questions_about_tasks_share_requests_that_begin_after_them() {
     assert!(since.elapsed() > Duration::from_millis(550), "two looks within an interval");
     meili.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_task_touches_pairs_that_were_read_before_it_finished_and_no_later_ones_that_are_looked_at_with_them() {
+    let meili = Meili::start().await.unwrap();
+    let index = films(&meili).await;
+    let probe = MeiliSettlement::new(index.clone()).interval(Duration::from_millis(500));
+    let quiet = Instant::now();
+    // The next look comes an interval after this one, and is shared by all who ask meanwhile.
+    assert_eq!(probe.settled(None, quiet).await, Some(true));
+    meili.write(Method::POST, &format!("/indexes/{}/documents", index.uid()), Some(&json!([{"id": 9}]))).await.unwrap();
+    let after = Instant::now();
+    let (early, late, later) =
+        tokio::join!(probe.settled(None, quiet), probe.settled(None, after), probe.settled(None, Instant::now()));
+    assert_eq!((early, late, later), (Some(false), Some(true), Some(true)));
+    meili.close().await.unwrap();
+}

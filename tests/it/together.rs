@@ -5,15 +5,17 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use crossfade::{
-    backend::write::{
-        Applied, Replacement, SourceWriter, Standing, Swept, TargetWrite, TargetWriter, TaskState, WrittenBy,
+    backend::{
+        Settlement,
+        write::{Applied, Replacement, SourceWriter, Standing, Swept, TargetWrite, TargetWriter, TaskState, WrittenBy},
     },
     codec::{Typed, WriteError, Written},
     document::{Document, DocumentId, Version},
-    dual_write::{self, DualWritePolicy, DualWriteWorker},
+    dual_write::{self, DualWritePolicy, DualWriteWorker, DualWrites},
     error::{BackendError, BackendErrorKind, Side},
     journal::{Journal, memory::MemoryJournal},
     plan::{Flags, PlanHandle, ReadBackend, WriteMode},
@@ -22,7 +24,10 @@ use crossfade::{
 };
 use futures_util::future::BoxFuture;
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep, timeout},
+};
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
@@ -43,6 +48,7 @@ struct Ground {
     service: BoxCloneSyncService<IndexWrite, Written, WriteError>,
     batches: mpsc::UnboundedReceiver<Batch>,
     journal: MemoryJournal,
+    writes: DualWrites,
     worker: Option<DualWriteWorker>,
 }
 
@@ -60,7 +66,7 @@ impl Ground {
         );
         let never = service_fn(|_: IndexWrite| async { Err(WriteError::Busy) });
         let service = BoxCloneSyncService::new(writes.layer(Typed).layer(never));
-        Self { service, batches, journal, worker: Some(worker) }
+        Self { service, batches, journal, writes, worker: Some(worker) }
     }
 
     fn start(&self, id: &str) -> Writing {
@@ -86,6 +92,16 @@ impl Ground {
     /// The batch that has been sent, if any has.
     fn sent(&mut self) -> Option<Batch> {
         self.batches.try_recv().ok()
+    }
+
+    /// Waits until no write of an index is under way.
+    async fn quiet(&self, index: &str) {
+        let quiet = async {
+            while self.writes.settled(Some(index), Instant::now()).await != Some(true) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), quiet).await.unwrap();
     }
 
     /// A write that is under way: others have to wait.
@@ -195,6 +211,25 @@ async fn who_has_waited_long_for_others_writes_by_itself() {
     one.ends.send(Ok(())).unwrap();
     first.await.unwrap();
     assert!(ground.sent().is_none(), "nothing was written twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_under_way_touches_pairs_of_its_own_index_and_no_others() {
+    let mut ground = Ground::new(DualWritePolicy::default());
+    tokio::spawn(ground.worker.take().unwrap().run(pending()));
+    let (first, one) = ground.full().await;
+    ground.quiet("films").await;
+    let now = Instant::now();
+    assert_eq!(ground.writes.settled(Some("i"), now).await, Some(false));
+    assert_eq!(ground.writes.settled(None, now).await, Some(false), "it may be about any");
+    one.ends.send(Ok(())).unwrap();
+    first.await.unwrap();
+    assert_eq!(
+        ground.writes.settled(Some("i"), Instant::now()).await,
+        Some(false),
+        "Meilisearch has yet to be written"
+    );
+    ground.quiet("i").await;
 }
 
 /// How many outcomes the worker takes over at a time.

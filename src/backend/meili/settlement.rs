@@ -20,8 +20,9 @@ const MOST_INDEXES: usize = 1_000;
 /// Asks the server whether an index has tasks that are unfinished, or that finished while a pair was read. The server's
 /// clock is taken to agree with this machine's.
 ///
-/// An answer is always newer than its question. Questions that come in while one is asked share the next request, and
-/// wait for it: an index is looked at once an interval.
+/// An answer is always newer than its question. Questions that come in while one is asked share the next look, and
+/// wait for it: an index is looked at once an interval. Each is answered by its own time: a task that finished before a pair was
+/// read does not touch it, though it may touch another that waits for the same look.
 #[derive(Clone, Debug)]
 pub struct MeiliSettlement {
     index: MeiliIndex,
@@ -42,7 +43,14 @@ struct Waiting {
     /// Looks begun so far.
     begun: u64,
     /// From when on those who wait want to know.
-    since: Option<Instant>,
+    asked: Option<Asked>,
+}
+
+/// From when on is to be known whether there was a task: by the first of some questions, and by the last.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    first: Timestamp,
+    last: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +58,18 @@ struct Look {
     /// How many had begun with it.
     number: u64,
     began: Instant,
-    since: Instant,
-    settled: Option<bool>,
+    /// From when on it knows.
+    since: Timestamp,
+    found: Option<Found>,
+}
+
+/// What a look found.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    /// A task that is unfinished, or one that finished so late that it touches whoever asked.
+    Task,
+    /// No task unfinished, and none that finished after this.
+    QuietSince(Timestamp),
 }
 
 impl MeiliSettlement {
@@ -69,39 +87,50 @@ impl MeiliSettlement {
 
     async fn look(&self, uid: &str, since: Instant) -> Option<bool> {
         path(uid).ok()?;
+        let ago = SignedDuration::try_from(since.elapsed()).ok()?;
+        let since = Timestamp::now().checked_sub(ago).ok()?;
         let seen = self.seen(uid);
         let ticket = seen.wait(since);
         let mut last = seen.last.lock().await;
         if let Some(look) = *last {
             // It began after this question, and knows of it: one whose asker gave up does not.
             if look.number > ticket && look.since <= since {
-                return look.settled;
+                return Some(look.found?.is_quiet(since));
             }
             sleep_until(look.began + self.interval).await;
         }
-        let (number, since) = seen.begin(since);
+        let (number, asked) = seen.begin(since);
         let began = Instant::now();
-        let settled = self.ask(uid, since).await;
-        *last = Some(Look { number, began, since, settled });
-        settled
+        let found = self.ask(uid, asked).await;
+        *last = Some(Look { number, began, since: asked.first, found });
+        Some(found?.is_quiet(since))
     }
 
-    async fn ask(&self, uid: &str, since: Instant) -> Option<bool> {
+    async fn ask(&self, uid: &str, asked: Asked) -> Option<Found> {
         let unfinished = Question { statuses: Some("enqueued,processing"), ..Question::about(uid) };
-        if self.any(&unfinished).await? {
-            return Some(false);
+        if self.newest(&unfinished).await?.is_some() {
+            return Some(Found::Task);
         }
-        let ago = SignedDuration::try_from(since.elapsed()).ok()?;
-        let since = Timestamp::now().checked_sub(ago).ok()?.to_string();
         // Asked second: what finishes meanwhile is seen here.
-        let finished = Question { after_finished_at: Some(since), ..Question::about(uid) };
-        Some(!self.any(&finished).await?)
+        let Some(task) = self.finished_after(uid, asked.first).await? else {
+            return Some(Found::QuietSince(asked.first));
+        };
+        // Tasks are listed by when they came in. Those of an index mostly finish in that order, but need not.
+        Some(match task.finished_at {
+            Some(end) if end < asked.last && self.finished_after(uid, end).await?.is_none() => Found::QuietSince(end),
+            _ => Found::Task,
+        })
     }
 
-    async fn any(&self, question: &Question<'_>) -> Option<bool> {
+    async fn finished_after(&self, uid: &str, moment: Timestamp) -> Option<Option<Task>> {
+        self.newest(&Question { after_finished_at: Some(moment.to_string()), ..Question::about(uid) }).await
+    }
+
+    /// The newest of the tasks that are asked for; `None` if the server does not say.
+    async fn newest(&self, question: &Question<'_>) -> Option<Option<Task>> {
         let client = self.index.client();
         let tasks: Tasks = client.get("/tasks", question, self.index.timeout(), "looking for tasks").await.ok()?;
-        Some(!tasks.results.is_empty())
+        Some(tasks.results.into_iter().next())
     }
 
     fn seen(&self, uid: &str) -> Arc<Seen> {
@@ -118,17 +147,31 @@ impl MeiliSettlement {
 
 impl Seen {
     /// How many looks had begun before; the next one covers `since`.
-    fn wait(&self, since: Instant) -> u64 {
+    fn wait(&self, since: Timestamp) -> u64 {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.since = Some(waiting.since.map_or(since, |oldest| oldest.min(since)));
+        waiting.asked = Some(Asked::with(waiting.asked, since));
         waiting.begun
     }
 
     /// The number of a look, and from when on those who wait for it want to know.
-    fn begin(&self, since: Instant) -> (u64, Instant) {
+    fn begin(&self, since: Timestamp) -> (u64, Asked) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.begun += 1;
-        (waiting.begun, waiting.since.take().map_or(since, |oldest| oldest.min(since)))
+        (waiting.begun, Asked::with(waiting.asked.take(), since))
+    }
+}
+
+impl Asked {
+    fn with(others: Option<Self>, since: Timestamp) -> Self {
+        let Self { first, last } = others.unwrap_or(Self { first: since, last: since });
+        Self { first: first.min(since), last: last.max(since) }
+    }
+}
+
+impl Found {
+    /// Whether there was no task from then on.
+    fn is_quiet(self, since: Timestamp) -> bool {
+        matches!(self, Self::QuietSince(quiet) if quiet <= since)
     }
 }
 
@@ -155,8 +198,15 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Only whether there are any: the SDK's type cannot read every task.
+/// No more than is needed: the SDK's type cannot read every task.
 #[derive(Deserialize)]
 struct Tasks {
-    results: Vec<serde::de::IgnoredAny>,
+    results: Vec<Task>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Task {
+    #[serde(default)]
+    finished_at: Option<Timestamp>,
 }

@@ -76,7 +76,7 @@ impl<C> Request<C> {
         let Some(lanes) = self.lock(Side::Meili, &write).await else {
             return self.refuse("busy", WriteError::Busy);
         };
-        let under_way = self.shared.begin();
+        let under_way = self.shared.begin(&write.index);
         if !self.nothing_waits_for(Side::Meili, &write).await {
             return self.refuse("busy", WriteError::Busy);
         }
@@ -113,7 +113,7 @@ impl<C> Request<C> {
         let Some(lanes) = self.lock(Side::Pg, &write).await else {
             return self.refuse("busy", WriteError::Busy);
         };
-        let under_way = self.shared.begin();
+        let under_way = self.shared.begin(&write.index);
         if !self.nothing_waits_for(Side::Pg, &write).await {
             return self.refuse("busy", WriteError::Busy);
         }

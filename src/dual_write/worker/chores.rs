@@ -8,6 +8,7 @@ use tokio::{
 
 use super::DualWriteWorker;
 use crate::{
+    dual_write::quiet::Holds,
     journal::{Deed, Duty, Intent, Outcome, Status},
     telemetry,
 };
@@ -16,6 +17,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How soon an empty journal is noticed while writes come and go.
 const LOOK_SOON: Duration = Duration::from_millis(50);
+/// Of more entries it is not asked which indexes they are about: it takes its time, and mostly it is all of them.
+const FEW: u64 = 1_000;
 
 impl DualWriteWorker {
     pub(super) async fn chores(&self) {
@@ -52,10 +55,11 @@ impl DualWriteWorker {
     }
 
     async fn inspect(&self, show: bool) {
-        let begun = self.shared.begun();
+        let (begun, began) = (self.shared.begun(), Instant::now());
         match self.shared.journal.status().await {
             Ok(status) => {
                 self.shared.looked(begun, &status);
+                self.shared.quiet.looked(began, &self.holds(&status).await);
                 if show {
                     show_status(&status);
                 }
@@ -65,6 +69,18 @@ impl DualWriteWorker {
                 tracing::warn!(%error, "the journal cannot be looked at");
             }
             Err(_) => {}
+        }
+    }
+
+    /// Which indexes the entries are about that a look has found.
+    async fn holds(&self, status: &Status) -> Holds {
+        match status.pending {
+            0 => Holds::Of(Vec::new()),
+            1..=FEW => match self.shared.journal.indexes().await {
+                Ok(Some(indexes)) => Holds::Of(indexes),
+                Ok(None) | Err(_) => Holds::Something,
+            },
+            _ => Holds::Something,
         }
     }
 

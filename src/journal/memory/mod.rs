@@ -234,6 +234,10 @@ impl Journal for MemoryJournal {
         Box::pin(async move { self.call(Call::Read, "reading its status", |state| state.status(Instant::now())) })
     }
 
+    fn indexes(&self) -> BoxFuture<'_, Result<Option<Vec<Arc<str>>>, JournalError>> {
+        Box::pin(async move { Ok(Some(self.lock().state.indexes())) })
+    }
+
     fn dead_letters<'a>(
         &'a self,
         after: Option<Seq>,

@@ -228,6 +228,11 @@ impl State {
         }
     }
 
+    pub(super) fn indexes(&self) -> Vec<Arc<str>> {
+        let indexes: BTreeSet<&Arc<str>> = self.slots.values().map(|slot| &slot.intent.index).collect();
+        indexes.into_iter().cloned().collect()
+    }
+
     pub(super) fn dead_letters(&self, after: Option<Seq>, limit: usize) -> Vec<DeadLetter> {
         let after = after.unwrap_or(Seq(0));
         self.letters.values().filter(|letter| letter.seq > after).take(limit).cloned().collect()

@@ -1,5 +1,7 @@
 //! Looking into the journal, and dead letters.
 
+use std::sync::Arc;
+
 use sqlx::FromRow;
 
 use super::{
@@ -80,6 +82,12 @@ impl PostgresJournal {
         let search = sqlx::query_as(sql::STATUS).fetch_one(&self.shared.pools.work);
         let row: StatusRow = within(WORK_DEADLINE, "reading its status", search).await.map_err(Failure::told)?;
         Ok(row.into())
+    }
+
+    pub(super) async fn find_indexes(&self) -> Result<Option<Vec<Arc<str>>>, JournalError> {
+        let search = sqlx::query_scalar(sql::INDEXES).fetch_all(&self.shared.pools.work);
+        let indexes: Vec<String> = within(WORK_DEADLINE, "looking for indexes", search).await.map_err(Failure::told)?;
+        Ok(Some(indexes.into_iter().map(|index| from_text(index).into()).collect()))
     }
 
     pub(super) async fn list_letters(&self, after: Option<Seq>, limit: usize) -> Result<Vec<DeadLetter>, JournalError> {

@@ -218,6 +218,10 @@ impl Journal for PostgresJournal {
         Box::pin(self.count())
     }
 
+    fn indexes(&self) -> BoxFuture<'_, Result<Option<Vec<Arc<str>>>, JournalError>> {
+        Box::pin(self.find_indexes())
+    }
+
     fn dead_letters<'a>(
         &'a self,
         after: Option<Seq>,

@@ -177,6 +177,8 @@ pub(super) const STATUS: &str = "
             AS reconcile_why
     FROM journal_entries";
 
+pub(super) const INDEXES: &str = "SELECT DISTINCT index_uid FROM journal_entries";
+
 /// $1 after which, $2 how many.
 pub(super) const DEAD_LETTERS: &str = "
     SELECT seq, duty, why, (extract(epoch FROM at) * 1000000)::bigint AS at, index_uid, id, version, explicit,

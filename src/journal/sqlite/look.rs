@@ -36,6 +36,10 @@ impl Writer {
             Look::Status { reply } => {
                 let _ = reply.send(self.status().await.map_err(|error| failed("reading its status", error)));
             }
+            Look::Indexes { reply } => {
+                let indexes = sql::indexes(&mut self.conn).await;
+                let _ = reply.send(indexes.map_err(|error| failed("looking for indexes", error)));
+            }
             Look::Letters { after, limit, reply } => {
                 let letters = self.letters(after, limit).await;
                 let _ = reply.send(letters.map_err(|error| failed("listing dead letters", error)));

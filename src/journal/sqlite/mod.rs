@@ -32,7 +32,7 @@ mod sql;
 mod together;
 mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hub::Hub;
@@ -208,6 +208,14 @@ impl Journal for SqliteJournal {
 
     fn status(&self) -> BoxFuture<'_, Result<Status, JournalError>> {
         Box::pin(self.hub.ask(|reply| Op::Look(Look::Status { reply }), "reading its status"))
+    }
+
+    fn indexes(&self) -> BoxFuture<'_, Result<Option<Vec<Arc<str>>>, JournalError>> {
+        Box::pin(async move {
+            let names = self.hub.ask(|reply| Op::Look(Look::Indexes { reply }), "looking for indexes").await?;
+            // One that cannot be read may be any.
+            Ok(names.into_iter().map(|name| String::from_utf8(name).ok().map(Arc::from)).collect())
+        })
     }
 
     fn dead_letters<'a>(

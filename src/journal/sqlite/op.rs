@@ -38,6 +38,7 @@ pub(super) enum Look {
     NotCarried { side: Side, pairs: String, reply: Reply<Vec<OpenLane>> },
     Highest { reply: Reply<Version> },
     Status { reply: Reply<Status> },
+    Indexes { reply: Reply<Vec<Vec<u8>>> },
     Letters { after: i64, limit: i64, reply: Reply<Vec<RawLetter>> },
 }
 
@@ -122,6 +123,7 @@ impl Look {
             Self::OpenAfter { reply, .. } | Self::NotCarried { reply, .. } => reply.is_closed(),
             Self::Highest { reply } => reply.is_closed(),
             Self::Status { reply } => reply.is_closed(),
+            Self::Indexes { reply } => reply.is_closed(),
             Self::Letters { reply, .. } => reply.is_closed(),
         }
     }

@@ -395,6 +395,10 @@ pub(super) async fn oldest(conn: &mut SqliteConnection) -> Sql<Option<(i64, i64,
     sqlx::query_as("SELECT seq, began, at FROM entries ORDER BY seq LIMIT 1").fetch_optional(conn).await
 }
 
+pub(super) async fn indexes(conn: &mut SqliteConnection) -> Sql<Vec<Vec<u8>>> {
+    sqlx::query_scalar("SELECT DISTINCT name FROM entries").fetch_all(conn).await
+}
+
 pub(super) async fn letters(conn: &mut SqliteConnection, after: i64, limit: i64) -> Sql<Vec<SqliteRow>> {
     const LETTERS: &str = "SELECT seq, duty, flags, why, at, name, id, version, deed, sum FROM letters
         WHERE seq > ?1 ORDER BY seq LIMIT ?2";

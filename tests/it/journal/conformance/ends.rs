@@ -216,3 +216,23 @@ pub(crate) async fn status_counts(place: &impl Place) {
         sleep(Duration::from_millis(5)).await;
     }
 }
+
+pub(crate) async fn indexes_are_those_of_its_entries(place: &impl Place) {
+    let journal = place.open().await;
+    let indexes = async || {
+        let mut indexes = journal.indexes().await.unwrap().unwrap();
+        indexes.sort();
+        indexes
+    };
+    assert!(indexes().await.is_empty());
+    let first = accepted(&*journal, resync("a", 1)).await;
+    accepted(&*journal, resync("b", 2)).await;
+    accepted(&*journal, elsewhere(put("a", 3))).await;
+    append(&*journal, Intent { index: "nul\0 and \u{1}0".into(), ..put("a", 4) }, Outcome::Asked).await;
+    assert_eq!(indexes().await, ["nul\0 and \u{1}0".into(), INDEX.into(), Arc::<str>::from("users")]);
+    assert_eq!(claimed(&*journal, Duty::Reconcile).await.first(), Some(&first));
+    done(&*journal, Duty::Reconcile, first).await;
+    assert_eq!(indexes().await.len(), 3, "one of them is left");
+    done(&*journal, Duty::Reconcile, Seq(first.0 + 1)).await;
+    assert_eq!(indexes().await.len(), 2);
+}

@@ -91,6 +91,7 @@ macro_rules! each_promise {
             what_failed_is_in_the_status
             settling_what_is_not_claimed_changes_nothing
             status_counts
+            indexes_are_those_of_its_entries
             a_dead_letter_leaves_the_other_duties
             letters_are_listed_in_order
             letters_are_dropped
