@@ -20,9 +20,12 @@ use crate::{
     telemetry,
 };
 
-/// When each document was sent by calls of which nobody knows the end, and which of its writes.
+/// When each document was sent by calls of which nobody knows the end.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<BTreeMap<(Arc<str>, DocumentId), BTreeMap<Version, Instant>>>);
+pub(super) struct Doubts(Mutex<BTreeMap<(Arc<str>, DocumentId), Sent>>);
+
+/// When each of its writes was sent for the last time.
+type Sent = BTreeMap<Version, Instant>;
 
 impl Doubts {
     /// Whether no doubt of this write is left from before, so that nothing in the journal stands for it.
