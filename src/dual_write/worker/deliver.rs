@@ -16,11 +16,20 @@ use crate::{
     document::DocumentId,
     dual_write::lanes::Held,
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Duties, Duty, End, Entry, Seq},
+    journal::{Deed, Duties, Duty, End, Entry, Intent, Seq},
     plan::WriteMode,
     telemetry,
     write::Action,
 };
+
+/// What may be sent.
+struct Cleared {
+    /// Its lanes, until Meilisearch has accepted: a request that writes the same document comes before or after, not between.
+    held: Held,
+    part: Vec<Newest>,
+    /// Whether PostgreSQL knows that it is on its way, so that no other replica takes it for new.
+    marked: bool,
+}
 
 impl DualWriteWorker {
     /// Sends entries of one index, each document once.
@@ -82,11 +91,12 @@ impl DualWriteWorker {
     }
 
     /// Leaves out documents that something newer has come over in PostgreSQL: another replica may have written that to
-    /// Meilisearch already. A PostgreSQL that cannot be asked holds nothing up, or the way back would depend on it.
-    async fn still_standing(&self, index: &Arc<str>, batch: Vec<Newest>) -> Vec<Newest> {
+    /// Meilisearch already. A PostgreSQL that cannot be asked holds nothing up, or the way back would depend on it; whether it
+    /// was.
+    async fn still_standing(&self, index: &Arc<str>, batch: Vec<Newest>) -> (Vec<Newest>, bool) {
         let braked = self.shared.plan.load().flags.write_mode == WriteMode::MeiliOnly;
         if braked || batch.is_empty() {
-            return batch;
+            return (batch, true);
         }
         let touch = |newest: &Newest| Replacement {
             id: newest.entry.intent.id.clone(),
@@ -95,13 +105,13 @@ impl DualWriteWorker {
             with: None,
         };
         let touches: Vec<Replacement> = batch.iter().map(touch).collect();
-        let Ok(standing) = self.replace(index, Side::Pg, &touches).await else { return batch };
+        let Ok(standing) = self.replace(index, Side::Pg, &touches).await else { return (batch, false) };
         let mut standing = standing.into_iter();
         let (standing, overtaken): (Vec<_>, Vec<_>) = batch.into_iter().partition(|_| standing.next().unwrap_or(false));
         let then = End::Then { duties: Duties::RECONCILE, redo: false };
         let ends = overtaken.into_iter().flat_map(|newest| newest.end(then.clone()));
         self.settle(Duty::Meili, ends.collect()).await;
-        standing
+        (standing, true)
     }
 
     /// Sends the parts of a batch, the last first, in halves where some are refused. Once one is under way the others wait
@@ -109,11 +119,15 @@ impl DualWriteWorker {
     pub(super) async fn send(&self, mut parts: Vec<Vec<Newest>>, flights: &mut Flights) {
         while let Some(part) = parts.pop() {
             let Some(index) = part.first().map(|newest| newest.entry.intent.index.clone()) else { continue };
-            let Some((_held, mut part)) = self.cleared(&index, part).await else { continue };
+            let Some(Cleared { held: _held, mut part, marked }) = self.cleared(&index, part).await else { continue };
             let actions: Vec<(DocumentId, Action)> = part.iter().map(|newest| action(&newest.entry)).collect();
             match self.call(Side::Meili, "sending documents", self.source.send(&index, &actions)).await {
                 Ok(task) => {
                     self.meili.succeeded();
+                    if !marked {
+                        let sent: Vec<Intent> = part.iter().map(|newest| newest.entry.intent.clone()).collect();
+                        self.guard(&sent).await;
+                    }
                     return flights.sent(task, part, parts);
                 }
                 Err(error) if part.len() > 1 && blames_a_document(error.kind()) => {
@@ -129,9 +143,8 @@ impl DualWriteWorker {
         }
     }
 
-    /// What of a part may be sent now, and the lanes of it: held until Meilisearch has accepted, so that a request that
-    /// writes the same document comes before or after, not between. `None` if nothing may.
-    async fn cleared(&self, index: &Arc<str>, part: Vec<Newest>) -> Option<(Held, Vec<Newest>)> {
+    /// What of a part may be sent now; `None` if nothing may.
+    async fn cleared(&self, index: &Arc<str>, part: Vec<Newest>) -> Option<Cleared> {
         let ids: Vec<DocumentId> = part.iter().map(|newest| newest.entry.intent.id.clone()).collect();
         let Some((held, busy)) = self.shared.lanes.try_lock(Side::Meili, index, &ids) else {
             self.put_off(part).await;
@@ -141,8 +154,8 @@ impl DualWriteWorker {
             part.into_iter().partition(|newest| !busy.contains(&newest.entry.intent.id));
         self.put_off(taken).await;
         let free = self.without_overtaken(index, free).await?;
-        let free = self.still_standing(index, free).await;
-        (!free.is_empty()).then_some((held, free))
+        let (part, marked) = self.still_standing(index, free).await;
+        (!part.is_empty()).then_some(Cleared { held, part, marked })
     }
 
     async fn unsent(&self, batch: Vec<Newest>, error: &BackendError) {

@@ -15,8 +15,9 @@ use super::DualWriteWorker;
 use crate::{
     backend::write::Replacement,
     document::{DocumentId, Version},
-    error::Side,
+    error::{BackendError, Side},
     journal::{Entry, Intent, JournalErrorKind, Outcome},
+    plan::WriteMode,
     telemetry,
 };
 
@@ -70,17 +71,28 @@ impl DualWriteWorker {
         self.guard(&sent).await;
     }
 
-    /// Marks documents as decided by PostgreSQL: what comes late must not be copied from Meilisearch by another replica, which does not
-    /// know of the call. Best effort: a PostgreSQL that is away is not waited for.
-    async fn guard(&self, intents: &[Intent]) {
-        let Some(first) = intents.first().filter(|_| self.pg.is_well()) else { return };
-        let (index, ids) = (&first.index, intents.iter().map(|intent| intent.id.clone()).collect::<Vec<_>>());
-        let reading = self.shared.target.read(index, &ids);
-        let Ok(stands) = self.call(Side::Pg, "reading what stands", reading).await else { return };
+    /// Marks documents of one index as decided by PostgreSQL: what comes late must not be copied from Meilisearch by another
+    /// replica, which does not know of the call. Best effort: a PostgreSQL that is away is not waited for.
+    pub(super) async fn guard(&self, sent: &[Intent]) {
+        // Under the brake what stands there is out of date, and must not come to speak for anything.
+        let braked = self.shared.plan.load().flags.write_mode == WriteMode::MeiliOnly;
+        if braked || !self.pg.admits() {
+            return;
+        }
+        if let Err(error) = self.mark(sent).await {
+            self.pg.failed(&error);
+        }
+    }
+
+    async fn mark(&self, sent: &[Intent]) -> Result<(), BackendError> {
+        let Some(Intent { index, .. }) = sent.first() else { return Ok(()) };
+        let ids: Vec<DocumentId> = sent.iter().map(|intent| intent.id.clone()).collect();
+        let stands = self.call(Side::Pg, "reading what stands", self.shared.target.read(index, &ids)).await?;
+        self.pg.succeeded();
         let marks = ids.into_iter().zip(stands).filter_map(|(id, standing)| {
             Some(Replacement { id, expected: Some(standing?.version), authority: None, with: None })
         });
-        let _ = self.replace(index, Side::Pg, &marks.collect::<Vec<_>>()).await;
+        self.replace(index, Side::Pg, &marks.collect::<Vec<_>>()).await.map(drop)
     }
 
     /// How long it has to wait until an entry can be reconciled.
