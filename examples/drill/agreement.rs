@@ -5,7 +5,7 @@ use crossfade::drift::{DriftCheck, DriftProgress, DriftReport};
 use crate::{output::Progress, walk::Result};
 
 /// Documents may be written whenever they are looked at; then everything is compared once more, so often at most.
-const COMPARISONS: u32 = 3;
+const COMPARISONS: u32 = 6;
 
 /// Compares everything while the service runs.
 ///
