@@ -33,7 +33,8 @@ pub(super) struct Values {
 pub(super) struct Distinct {
     attribute: String,
     changes: Arc<Changes>,
-    held: Option<Arc<Held>>,
+    /// Asked for once, whether it is there or not.
+    held: Option<Option<Arc<Held>>>,
     numbers: HashSet<u64>,
     texts: HashSet<String>,
     kept: Vec<i64>,
@@ -169,10 +170,11 @@ impl Distinct {
         snapshot: &mut PgConnection,
         search: &Search<'_>,
     ) -> Result<Option<Arc<Held>>, BackendError> {
-        if self.held.is_none() {
-            self.held = Held::read(snapshot, search, &self.attribute, &self.changes).await?.map(Arc::new);
+        if let Some(held) = &self.held {
+            return Ok(held.clone());
         }
-        Ok(self.held.clone())
+        let held = Held::read(snapshot, search, &self.attribute, &self.changes).await?.map(Arc::new);
+        Ok(self.held.insert(held).clone())
     }
 
     /// Those of these documents, which ascend, that are not hidden by a value that another has shown.
