@@ -91,7 +91,7 @@ async fn touch(writer: &PostgresWriter, batches: &[Vec<TargetWrite>]) -> Duratio
     let touch = |write: &TargetWrite| crossfade::backend::write::Replacement {
         id: write.id.clone(),
         expected: Some(write.version),
-        authority: None,
+        stamp: None,
         with: None,
     };
     let batches: Vec<Vec<_>> = batches.iter().map(|batch| batch.iter().map(touch).collect()).collect();

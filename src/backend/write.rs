@@ -186,7 +186,14 @@ pub struct Standing {
     pub copied_over: Option<Version>,
     /// How long ago it was written, or marked as written, by PostgreSQL's clock.
     pub written: Duration,
+    /// The last time it was written or marked.
+    pub stamp: Stamp,
 }
+
+/// Tells apart the times a row was written or marked as written: no two of one row have the same. Versions do not, since a mark
+/// leaves them as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(pub i64);
 
 /// A change that is made only if nothing else has come in between.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,8 +202,8 @@ pub struct Replacement {
     pub id: DocumentId,
     /// The version that must still stand; `None`: nothing may stand, not even a tombstone.
     pub expected: Option<Version>,
-    /// Under whose authority it must have been written; `None`: either's. A mark changes the authority, and no version.
-    pub authority: Option<Side>,
+    /// What the row must bear still, so that nobody has marked it either; `None`: that does not matter.
+    pub stamp: Option<Stamp>,
     /// What then stands, and under which version; `None` leaves all as it is and marks it as written now.
     pub with: Option<(Version, Option<Arc<Document>>)>,
 }

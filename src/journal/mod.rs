@@ -10,6 +10,8 @@
 //! | `postgres` | a database | replicas without disks of their own |
 //! | `memory` | nowhere | tests |
 
+mod duty;
+mod error;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -21,9 +23,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
+pub use duty::{Carried, Duties, Duty};
+pub use error::{JournalError, JournalErrorKind};
 pub use types::{
-    Claim, DeadLetter, DeadLetters, Deed, Duties, Duty, End, Entry, Intent, JournalError, JournalErrorKind, Mark,
-    Outcome, Redrive, Seq, Settled, Status,
+    Claim, DeadLetter, DeadLetters, Deed, End, Entry, Intent, Mark, Outcome, Redrive, Seq, Settled, Status,
 };
 
 use crate::{
@@ -92,15 +95,14 @@ pub trait Journal: Send + Sync + 'static {
         ids: &'a [(DocumentId, Seq)],
     ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>>;
 
-    /// Which of these documents have an entry that `side` decided and that the other side has yet to be given, or that nobody
-    /// knows the end of. A partial update that the other side decides has to wait for them: it would be made of an older
-    /// document. What is only left to be checked does not count.
-    fn not_carried<'a>(
+    /// How far what `side` decided of these documents has been carried to the other side. A partial update that the other side
+    /// decides waits until all has been: it would be made of an older document.
+    fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
-    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>>;
+    ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>>;
 
     /// The highest version ever appended, whatever became of the entry: clocks start above it.
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>>;
@@ -158,13 +160,13 @@ impl<J: Journal + ?Sized> Journal for Arc<J> {
         (**self).open_after(duty, index, ids)
     }
 
-    fn not_carried<'a>(
+    fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
-    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
-        (**self).not_carried(side, index, ids)
+    ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>> {
+        (**self).carried(side, index, ids)
     }
 
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {

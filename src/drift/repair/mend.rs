@@ -144,7 +144,7 @@ impl<'a> Mend<'a> {
         let mark = |difference: &Difference| Replacement {
             id: difference.id.clone(),
             expected: difference.version,
-            authority: None,
+            stamp: None,
             with: difference.version.is_none().then_some((LOWEST, None)),
         };
         let marks: Vec<Replacement> = batch.iter().map(mark).collect();

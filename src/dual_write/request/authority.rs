@@ -9,7 +9,7 @@ use crate::{
     backend::write::{Applied, TargetWrite, WrittenBy},
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Deed, Intent, Outcome},
+    journal::{Carried, Deed, Intent, Outcome},
     search::FilterInput,
     telemetry,
     write::{Action, Changes, IndexWrite},
@@ -176,9 +176,9 @@ impl<C> Request<C> {
         let other = if authority == Side::Pg { Side::Meili } else { Side::Pg };
         let deadline = Instant::now() + self.shared.policy.deadline;
         loop {
-            let waiting = self.shared.journal.not_carried(other, &write.index, &ids);
-            match timeout_at(deadline, waiting).await {
-                Ok(Ok(waiting)) if !waiting.contains(&true) => return true,
+            let carried = self.shared.journal.carried(other, &write.index, &ids);
+            match timeout_at(deadline, carried).await {
+                Ok(Ok(carried)) if carried.iter().all(|carried| *carried == Carried::All) => return true,
                 Ok(Ok(_)) => {}
                 // Where writes are made even without a journal, so is this one.
                 Ok(Err(_)) if self.does_without_journal() => return true,

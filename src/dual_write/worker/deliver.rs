@@ -101,7 +101,7 @@ impl DualWriteWorker {
         let touch = |newest: &Newest| Replacement {
             id: newest.entry.intent.id.clone(),
             expected: Some(newest.entry.intent.version),
-            authority: None,
+            stamp: None,
             with: None,
         };
         let touches: Vec<Replacement> = batch.iter().map(touch).collect();

@@ -90,7 +90,7 @@ impl DualWriteWorker {
         let stands = self.call(Side::Pg, "reading what stands", self.shared.target.read(index, &ids)).await?;
         self.pg.succeeded();
         let marks = ids.into_iter().zip(stands).filter_map(|(id, standing)| {
-            Some(Replacement { id, expected: Some(standing?.version), authority: None, with: None })
+            Some(Replacement { id, expected: Some(standing?.version), stamp: None, with: None })
         });
         self.replace(index, Side::Pg, &marks.collect::<Vec<_>>()).await.map(drop)
     }

@@ -7,6 +7,7 @@
 mod copy;
 mod decide;
 mod send;
+mod sift;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -85,21 +86,10 @@ impl DualWriteWorker {
         }
     }
 
-    /// Leaves out documents that may still be written by a call that has been given up.
-    fn beyond_doubt(&self, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) -> Vec<Case> {
-        let mut certain = Vec::with_capacity(cases.len());
-        for case in cases {
-            match self.in_doubt(case.newest()) {
-                Some(after) => case.end(End::Retry { after, why: None, counts: false }, ends),
-                None => certain.push(case),
-            }
-        }
-        certain
-    }
-
     async fn reconcile_index(&self, index: &Arc<str>, cases: Vec<Case>, claimed: Instant) {
         let mut ends = Vec::new();
         let cases = self.check(index, cases, &mut ends).await;
+        let cases = self.not_followed(index, cases, &mut ends).await;
         let mut found = self.standing(index, cases, &mut ends).await;
         // The ages of the entries are those of the claim.
         let since = claimed.elapsed();
@@ -125,36 +115,6 @@ impl DualWriteWorker {
         self.send_over(index, other, &mut ends).await;
         self.make_anew(index, anew, &mut ends).await;
         self.settle(Duty::Reconcile, ends).await;
-    }
-
-    /// Checks what both sides were given: unless something newer has come since, all is well. Gives the others.
-    async fn check(&self, index: &Arc<str>, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) -> Vec<Case> {
-        let (checked, mut rest): (Vec<_>, Vec<_>) = cases.into_iter().partition(Case::is_only_to_be_checked);
-        if checked.is_empty() {
-            return rest;
-        }
-        let touch = |case: &Case| {
-            let expected = Some(case.newest().intent.version);
-            Replacement { id: case.id.clone(), expected, authority: None, with: None }
-        };
-        let touches: Vec<Replacement> = checked.iter().map(touch).collect();
-        match self.replace(index, Side::Pg, &touches).await {
-            Ok(stood) => {
-                for (case, stood) in checked.into_iter().zip(stood) {
-                    if stood {
-                        case.end(End::Done { supersedes: false }, ends);
-                    } else {
-                        rest.push(case);
-                    }
-                }
-                rest
-            }
-            Err(error) => {
-                rest.extend(checked);
-                self.put_off_cases(rest, &self.pg, &error, ends);
-                Vec::new()
-            }
-        }
     }
 
     /// What stands in PostgreSQL.
@@ -195,26 +155,6 @@ impl DualWriteWorker {
                 self.put_off_cases(cases_of(found), &self.meili, &error, ends);
                 Vec::new()
             }
-        }
-    }
-
-    /// Leaves out documents of which something else is still to be done: that says what is right, or has yet to find out.
-    async fn not_overtaken(&self, index: &Arc<str>, found: Vec<Found>, ends: &mut Vec<(Entry, End)>) -> Vec<Found> {
-        if found.is_empty() {
-            return found;
-        }
-        let newest: Vec<&Entry> = found.iter().map(|(case, _)| case.newest()).collect();
-        let overtaken = self.has_others(index, &newest).await;
-        let mut overtaken = overtaken.unwrap_or_else(|| vec![true; found.len()]).into_iter();
-        let (overtaken, free) = found.into_iter().partition(|_| overtaken.next().unwrap_or(true));
-        self.soon(cases_of(overtaken), ends);
-        free
-    }
-
-    fn soon(&self, cases: Vec<Case>, ends: &mut Vec<(Entry, End)>) {
-        for case in cases {
-            let end = self.wait_for_others(case.newest().age);
-            case.end(end, ends);
         }
     }
 

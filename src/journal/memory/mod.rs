@@ -24,8 +24,8 @@ use state::State;
 use tokio::time::Instant;
 
 use super::{
-    Claim, DeadLetter, DeadLetters, Duty, Intent, Journal, JournalError, JournalErrorKind, JournalOptions, Mark,
-    Outcome, Redrive, Seq, Settled, Status,
+    Carried, Claim, DeadLetter, DeadLetters, Duty, Intent, Journal, JournalError, JournalErrorKind, JournalOptions,
+    Mark, Outcome, Redrive, Seq, Settled, Status,
 };
 use crate::{
     document::{DocumentId, Version},
@@ -215,14 +215,14 @@ impl Journal for MemoryJournal {
         })
     }
 
-    fn not_carried<'a>(
+    fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
-    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
+    ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>> {
         Box::pin(async move {
-            self.call(Call::Read, "looking for entries of the other side", |state| state.not_carried(side, index, ids))
+            self.call(Call::Read, "looking for entries of the other side", |state| state.carried(side, index, ids))
         })
     }
 

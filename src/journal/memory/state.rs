@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::{
-    DeadLetter, DeadLetters, Deed, Duties, Duty, End, Intent, JournalOptions, Mark, Outcome, Redrive, Seq, Settled,
-    Status,
+    Carried, DeadLetter, DeadLetters, Deed, Duties, Duty, End, Intent, JournalOptions, Mark, Outcome, Redrive, Seq,
+    Settled, Status,
 };
 use crate::{
     document::{DocumentId, Version},
@@ -192,18 +192,19 @@ impl State {
         ids.iter().map(later).collect()
     }
 
-    pub(super) fn not_carried(&self, side: Side, index: &str, ids: &[DocumentId]) -> Vec<bool> {
+    pub(super) fn carried(&self, side: Side, index: &str, ids: &[DocumentId]) -> Vec<Carried> {
         let carry = Duties::that_carry(side);
-        let open = |seq: &Seq| {
-            self.slots.get(seq).is_some_and(|slot| {
-                let known = matches!(slot.outcome, Outcome::Accepted(_));
-                slot.intent.authority == side
-                    && (!known || Duty::ALL.iter().any(|d| carry.has(*d) && slot.duties.has(*d)))
-            })
+        let of = |seq: &Seq| match self.slots.get(seq) {
+            Some(slot) if slot.intent.authority == side => match slot.outcome {
+                Outcome::Accepted(_) if slot.duties.has_any(carry) => Carried::Pending,
+                Outcome::Accepted(_) => Carried::All,
+                _ => Carried::Unknown,
+            },
+            _ => Carried::All,
         };
         let index: Arc<str> = index.into();
         let lane = |id: &DocumentId| self.lanes.get(&(Arc::clone(&index), id.clone()));
-        ids.iter().map(|id| lane(id).is_some_and(|seqs| seqs.iter().any(open))).collect()
+        ids.iter().map(|id| lane(id).and_then(|seqs| seqs.iter().map(of).max()).unwrap_or_default()).collect()
     }
 
     pub(super) fn highest_version(&self) -> Version {

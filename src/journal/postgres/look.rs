@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::FromRow;
 
 use super::{
-    super::{DeadLetter, DeadLetters, Duties, Duty, JournalError, Redrive, Seq, Status},
+    super::{Carried, DeadLetter, DeadLetters, Duties, Duty, JournalError, Redrive, Seq, Status},
     PostgresJournal,
     connect::{WORK_DEADLINE, within},
     error::Failure,
@@ -56,13 +56,13 @@ impl PostgresJournal {
         within(WORK_DEADLINE, "looking for later entries", search).await.map_err(Failure::told)
     }
 
-    pub(super) async fn find_not_carried(
+    pub(super) async fn find_carried(
         &self,
         side: Side,
         index: &str,
         ids: &[DocumentId],
-    ) -> Result<Vec<bool>, JournalError> {
-        let search = sqlx::query_scalar(sql::NOT_CARRIED)
+    ) -> Result<Vec<Carried>, JournalError> {
+        let search = sqlx::query_scalar(sql::CARRIED)
             .bind(i32::from(Duties::that_carry(side).bits()))
             .bind(to_text(index))
             .bind(ids.iter().map(|id| lane(index, id)).collect::<Vec<_>>())
@@ -70,7 +70,8 @@ impl PostgresJournal {
             .bind(side.as_str())
             .fetch_all(&self.shared.pools.work);
         let doing = "looking for entries of the other side";
-        within(WORK_DEADLINE, doing, search).await.map_err(Failure::told)
+        let furthest: Vec<Option<i64>> = within(WORK_DEADLINE, doing, search).await.map_err(Failure::told)?;
+        Ok(furthest.into_iter().map(Carried::of).collect())
     }
 
     pub(super) async fn find_highest_version(&self) -> Result<Version, JournalError> {

@@ -61,8 +61,8 @@ use tokio::time::Instant;
 use work::Turns;
 
 use super::{
-    Claim, DeadLetter, DeadLetters, Duty, Intent, Journal, JournalError, JournalOptions, Mark, Outcome, Redrive, Seq,
-    Settled, Status,
+    Carried, Claim, DeadLetter, DeadLetters, Duty, Intent, Journal, JournalError, JournalOptions, Mark, Outcome,
+    Redrive, Seq, Settled, Status,
 };
 use crate::{
     document::{DocumentId, Version},
@@ -201,13 +201,13 @@ impl Journal for PostgresJournal {
         Box::pin(self.find_later(duty, index, ids))
     }
 
-    fn not_carried<'a>(
+    fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
-    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
-        Box::pin(self.find_not_carried(side, index, ids))
+    ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>> {
+        Box::pin(self.find_carried(side, index, ids))
     }
 
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {

@@ -147,9 +147,10 @@ pub(super) const OPEN_AFTER: &str = "
     FROM unnest($3::bigint[], $4::text[], $5::bigint[]) WITH ORDINALITY AS d (lane, id, after, place)
     ORDER BY place";
 
-pub(super) const NOT_CARRIED: &str = "
-    SELECT EXISTS (
-        SELECT FROM journal_entries e
+/// $1 duties that carry, $2 index; then lane and id, by document; $5 the side that decided. What `Carried::of` reads.
+pub(super) const CARRIED: &str = "
+    SELECT (
+        SELECT max(CASE e.outcome WHEN 'accepted' THEN 2 ELSE 1 END)::bigint FROM journal_entries e
         WHERE e.lane = d.lane AND e.index_uid = $2 AND e.id = d.id AND e.authority = $5
             AND (e.outcome <> 'accepted' OR (e.duties & $1::int) <> 0))
     FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS d (lane, id, place)

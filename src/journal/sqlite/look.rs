@@ -28,9 +28,9 @@ impl Writer {
                 let open = sql::open_after(&mut self.conn, duty, pairs, but).await;
                 let _ = reply.send(open.map_err(|error| failed("looking for later entries", error)));
             }
-            Look::NotCarried { side, pairs, reply } => {
-                let open = sql::not_carried(&mut self.conn, side, pairs).await;
-                let _ = reply.send(open.map_err(|error| failed("looking for entries of the other side", error)));
+            Look::Carried { side, pairs, reply } => {
+                let found = sql::carried(&mut self.conn, side, pairs).await;
+                let _ = reply.send(found.map_err(|error| failed("looking for entries of the other side", error)));
             }
             Look::Highest { reply } => drop(reply.send(Ok(Version(self.standing.highest)))),
             Look::Status { reply } => {

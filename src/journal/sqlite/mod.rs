@@ -38,13 +38,13 @@ use futures_util::future::BoxFuture;
 use hub::Hub;
 use jiff::Timestamp;
 use notes::Notes;
-use op::{Change, Held, Look, Op, RawLetter, RawMark};
+use op::{Change, Held, Look, Op, OpenLane, RawLetter, RawMark};
 use row::NewRow;
 use sqlx::Connection as _;
 
 use super::{
-    Claim, DeadLetter, DeadLetters, Duty, Entry, Intent, Journal, JournalError, JournalOptions, Mark, Outcome, Redrive,
-    Seq, Settled, Status,
+    Carried, Claim, DeadLetter, DeadLetters, Duty, Entry, Intent, Journal, JournalError, JournalOptions, Mark, Outcome,
+    Redrive, Seq, Settled, Status,
 };
 use crate::{
     document::{DocumentId, Version},
@@ -108,12 +108,9 @@ impl SqliteJournal {
     }
 }
 
-/// Which documents were found; lanes of different ones may be the same.
-fn which<'a>(index: &str, ids: impl Iterator<Item = &'a DocumentId>, found: &[(i64, Vec<u8>, Vec<u8>)]) -> Vec<bool> {
-    let is = |id: &DocumentId, at: usize, (place, name, found): &(i64, Vec<u8>, Vec<u8>)| {
-        usize::try_from(*place) == Ok(at) && name == index.as_bytes() && found == id.as_str().as_bytes()
-    };
-    ids.enumerate().map(|(at, id)| found.iter().any(|found| is(id, at, found))).collect()
+/// Whether an entry was found of the document that was asked for in this place; lanes of different ones may be the same.
+fn is_of(index: &str, at: usize, id: &DocumentId, (place, name, found): &OpenLane) -> bool {
+    usize::try_from(*place) == Ok(at) && name == index.as_bytes() && found == id.as_str().as_bytes()
 }
 
 impl Journal for SqliteJournal {
@@ -183,22 +180,25 @@ impl Journal for SqliteJournal {
             let pairs = serde_json::Value::from_iter(pairs).to_string();
             let ask = |reply| Op::Look(Look::OpenAfter { duty, pairs, reply });
             let found = self.hub.ask(ask, "looking for later entries").await?;
-            Ok(which(index, ids.iter().map(|(id, _)| id), &found))
+            let later =
+                |(at, (id, _)): (usize, &(DocumentId, Seq))| found.iter().any(|found| is_of(index, at, id, found));
+            Ok(ids.iter().enumerate().map(later).collect())
         })
     }
 
-    fn not_carried<'a>(
+    fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
-    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
+    ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>> {
         Box::pin(async move {
             let pairs = ids.iter().map(|id| serde_json::json!([row::lane(index, id.as_str())]));
             let pairs = serde_json::Value::from_iter(pairs).to_string();
-            let ask = |reply| Op::Look(Look::NotCarried { side, pairs, reply });
+            let ask = |reply| Op::Look(Look::Carried { side, pairs, reply });
             let found = self.hub.ask(ask, "looking for entries of the other side").await?;
-            Ok(which(index, ids.iter(), &found))
+            let furthest = |(at, id)| found.iter().find(|(found, _)| is_of(index, at, id, found)).map(|(_, far)| *far);
+            Ok(ids.iter().enumerate().map(|document| Carried::of(furthest(document))).collect())
         })
     }
 

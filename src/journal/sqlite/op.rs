@@ -35,7 +35,7 @@ pub(super) enum Change {
 pub(super) enum Look {
     Claim { duty: Duty, limit: usize, reply: Reply<Given> },
     OpenAfter { duty: Duty, pairs: String, reply: Reply<Vec<OpenLane>> },
-    NotCarried { side: Side, pairs: String, reply: Reply<Vec<OpenLane>> },
+    Carried { side: Side, pairs: String, reply: Reply<Vec<(OpenLane, i64)>> },
     Highest { reply: Reply<Version> },
     Status { reply: Reply<Status> },
     Indexes { reply: Reply<Vec<Vec<u8>>> },
@@ -120,7 +120,8 @@ impl Look {
     pub(super) fn is_moot(&self) -> bool {
         match self {
             Self::Claim { reply, .. } => reply.is_closed(),
-            Self::OpenAfter { reply, .. } | Self::NotCarried { reply, .. } => reply.is_closed(),
+            Self::OpenAfter { reply, .. } => reply.is_closed(),
+            Self::Carried { reply, .. } => reply.is_closed(),
             Self::Highest { reply } => reply.is_closed(),
             Self::Status { reply } => reply.is_closed(),
             Self::Indexes { reply } => reply.is_closed(),

@@ -117,10 +117,12 @@ const OPEN_AFTER: &str = "
     WHERE (e.duties & ?2 OR e.outcome = 0) AND NOT (?2 = 1 AND e.flags & 2)
         AND e.seq NOT IN (SELECT value FROM json_each(?3))";
 
-const NOT_CARRIED: &str = "
-    SELECT DISTINCT json_each.key, e.name, e.id FROM json_each(?1)
+/// With what `Carried::of` reads.
+const CARRIED: &str = "
+    SELECT json_each.key, e.name, e.id, max(1 + (e.outcome = 1)) FROM json_each(?1)
     CROSS JOIN entries e ON e.lane = json_each.value ->> 0
-    WHERE (e.outcome <> 1 OR e.duties & ?2) AND (e.flags & 2) = ?3";
+    WHERE (e.outcome <> 1 OR e.duties & ?2) AND (e.flags & 2) = ?3
+    GROUP BY json_each.key, e.name, e.id";
 
 const BURY: &str = "
     INSERT INTO letters (duty, lane, idx, name, id, version, flags, plan, why, at, sum, deed)
@@ -380,14 +382,13 @@ pub(super) async fn open_after(
     sqlx::query_as(OPEN_AFTER).bind(pairs).bind(i64::from(duty.bit())).bind(but).fetch_all(conn).await
 }
 
-pub(super) async fn not_carried(
-    conn: &mut SqliteConnection,
-    side: Side,
-    pairs: String,
-) -> Sql<Vec<(i64, Vec<u8>, Vec<u8>)>> {
+/// Of the pairs asked for: number, index and id, and how far the furthest entry is.
+pub(super) async fn carried(conn: &mut SqliteConnection, side: Side, pairs: String) -> Sql<Vec<(OpenLane, i64)>> {
     let carry = i64::from(Duties::that_carry(side).bits());
     let decided: i64 = if side == Side::Pg { 2 } else { 0 };
-    sqlx::query_as(NOT_CARRIED).bind(pairs).bind(carry).bind(decided).fetch_all(conn).await
+    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> =
+        sqlx::query_as(CARRIED).bind(pairs).bind(carry).bind(decided).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(place, name, id, furthest)| ((place, name, id), furthest)).collect())
 }
 
 /// Place, `began` and `at` of the oldest entry.

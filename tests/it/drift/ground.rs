@@ -176,7 +176,7 @@ impl Ground {
     pub(crate) async fn mark(&self, ids: &[String], authority: Side) {
         let by = WrittenBy { writer: Writer(1), authority };
         let mark =
-            |id: &String| Replacement { id: id.as_str().into(), expected: Some(PLANTED), authority: None, with: None };
+            |id: &String| Replacement { id: id.as_str().into(), expected: Some(PLANTED), stamp: None, with: None };
         let marks: Vec<Replacement> = ids.iter().map(mark).collect();
         let marked = self.pg_options().writer().replace(&self.index, by, &marks).await.unwrap();
         assert!(marked.into_iter().all(|marked| marked));

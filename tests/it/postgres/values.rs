@@ -112,10 +112,9 @@ impl Films {
         for text in ["", "film"] {
             for (offset, limit) in [(0, 2_000), (3, 10)] {
                 let query = SearchQuery {
-                    filter: filter.map(|filter| FilterInput::Expression(filter.to_string())),
                     sort: sort.map(str::to_owned).into_iter().collect(),
                     page: Page::Window { offset, limit },
-                    ..SearchQuery::new(text)
+                    ..filtered(text, filter)
                 };
                 let page: Vec<usize> = expected.iter().skip(offset).take(limit).copied().collect();
                 let total = expected.len() as u64;
@@ -123,6 +122,11 @@ impl Films {
             }
         }
     }
+}
+
+fn filtered(text: &str, filter: Option<&Filter>) -> SearchQuery {
+    let filter = filter.map(|filter| FilterInput::Expression(filter.to_string()));
+    SearchQuery { filter, ..SearchQuery::new(text) }
 }
 
 #[tokio::test]
@@ -178,11 +182,7 @@ async fn many_documents_are_counted_as_in_memory() {
             let extras = Extras { facets: Some(vec![name.clone(), "p*".to_owned()]), ..Extras::default() };
             let passing = || films.documents.values().filter(|film| filter.as_ref().is_none_or(|f| f.matches(film)));
             for text in ["", "film"] {
-                let query = SearchQuery {
-                    filter: filter.as_ref().map(|filter| FilterInput::Expression(filter.to_string())),
-                    extras: Some(Box::new(extras.clone())),
-                    ..SearchQuery::new(text)
-                };
+                let query = SearchQuery { extras: Some(Box::new(extras.clone())), ..filtered(text, filter.as_ref()) };
                 let counts = films.index.search(&query).await.unwrap().facets.unwrap();
                 for name in [&name, "part"] {
                     let shown = counts.values.get(name).cloned().unwrap_or_default();
@@ -240,11 +240,10 @@ async fn many_documents_are_told_apart_as_in_memory() {
             // What comes before the end of the page is looked at, or all that is as good.
             for (text, end) in [("", 7), ("", 2_000), ("film", if descends { 7 } else { 2_000 })] {
                 let query = SearchQuery {
-                    filter: filter.as_ref().map(|filter| FilterInput::Expression(filter.to_string())),
                     sort: descends.then(|| "id:desc".to_owned()).into_iter().collect(),
                     page: Page::Window { offset: 0, limit: end },
                     extras: Some(Box::new(extras.clone())),
-                    ..SearchQuery::new(text)
+                    ..filtered(text, filter.as_ref())
                 };
                 let hits = films.index.search(&query).await.unwrap();
                 let found: Vec<usize> = ids(&hits).iter().map(|id| id.parse().unwrap()).collect();

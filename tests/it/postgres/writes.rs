@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use crossfade::{
     backend::{
         postgres::{PostgresIndex, PostgresWriter},
-        write::{Applied, Replacement, Standing, TargetWrite, TargetWriter, Writer, WrittenBy},
+        write::{Applied, Replacement, Stamp, Standing, TargetWrite, TargetWriter, Writer, WrittenBy},
     },
     document::{Document, DocumentId, Version},
     error::Side,
@@ -50,7 +50,14 @@ fn stale(current: i64) -> Applied {
 
 fn standing(version: i64, document: Value, authority: Side) -> Option<Standing> {
     let document = (!document.is_null()).then(|| fields(&document));
-    Some(Standing { version: Version(version), document, authority, copied_over: None, written: Duration::ZERO })
+    Some(Standing {
+        version: Version(version),
+        document,
+        authority,
+        copied_over: None,
+        written: Duration::ZERO,
+        stamp: Stamp(0),
+    })
 }
 
 fn replacement(id: &str, expected: Option<i64>, with: Option<(i64, Value)>) -> Replacement {
@@ -58,7 +65,7 @@ fn replacement(id: &str, expected: Option<i64>, with: Option<(i64, Value)>) -> R
         let TargetWrite { version, document, .. } = write(id, version, document);
         (version, document)
     });
-    Replacement { id: id.into(), expected: expected.map(Version), authority: None, with }
+    Replacement { id: id.into(), expected: expected.map(Version), stamp: None, with }
 }
 
 impl Scene {
@@ -80,7 +87,7 @@ impl Scene {
     /// As if it had been written right now.
     async fn read_all(&self, ids: &[DocumentId]) -> Vec<Option<Standing>> {
         let read = self.writer.read(INDEX, ids).await.unwrap().into_iter();
-        read.map(|standing| Some(Standing { written: Duration::ZERO, ..standing? })).collect()
+        read.map(|standing| Some(Standing { written: Duration::ZERO, stamp: Stamp(0), ..standing? })).collect()
     }
 
     async fn read(&self, id: &str) -> Option<Standing> {

@@ -6,8 +6,8 @@ use crossfade::{
     document::{DocumentId, Version},
     error::Side,
     journal::{
-        Claim, DeadLetter, DeadLetters, Duty, Intent, Journal, JournalError, JournalErrorKind, Mark, Outcome, Redrive,
-        Seq, Settled, Status, memory::MemoryJournal,
+        Carried, Claim, DeadLetter, DeadLetters, Duty, Intent, Journal, JournalError, JournalErrorKind, Mark, Outcome,
+        Redrive, Seq, Settled, Status, memory::MemoryJournal,
     },
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -87,13 +87,13 @@ impl Journal for Disk {
         self.ask("open_after", move |journal| journal.open_after(duty, index, ids))
     }
 
-    fn not_carried<'a>(
+    fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
-    ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>> {
-        self.ask("not_carried", move |journal| journal.not_carried(side, index, ids))
+    ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>> {
+        self.ask("carried", move |journal| journal.carried(side, index, ids))
     }
 
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crossfade::{
     backend::{
         postgres::{PostgresOptions, PostgresWriter},
-        write::{Standing, TargetWriter},
+        write::{Stamp, Standing, TargetWriter},
     },
     document::DocumentId,
     settings::IndexSettings,
@@ -48,6 +48,7 @@ struct Step {
 /// What stands, written so many hours ago.
 fn told(mut stands: Vec<Option<Standing>>) -> String {
     for standing in stands.iter_mut().flatten() {
+        standing.stamp = Stamp(0);
         standing.written = HOUR * u32::try_from(standing.written.as_secs() / HOUR.as_secs()).unwrap();
     }
     format!("{stands:?}")

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossfade::{
-    backend::write::{Applied, Replacement, Standing, Swept, TargetWrite, TargetWriter, Writer, WrittenBy},
+    backend::write::{Applied, Replacement, Stamp, Standing, Swept, TargetWrite, TargetWriter, Writer, WrittenBy},
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
     search::FilterInput,
@@ -33,6 +33,8 @@ pub(super) struct Postgres {
 #[derive(Default)]
 struct State {
     rows: BTreeMap<DocumentId, Row>,
+    /// How often a row has been written or marked.
+    stamps: i64,
     swept: Option<Instant>,
     /// Under which version PostgreSQL has decided what was put under a number: above what stood there.
     raised: BTreeMap<(DocumentId, u64), Version>,
@@ -47,6 +49,7 @@ struct Row {
     authority: Side,
     copied_over: Option<Version>,
     contended: bool,
+    stamp: Stamp,
 }
 
 /// A process's connection to it.
@@ -90,6 +93,7 @@ impl Postgres {
             authority: row.authority,
             copied_over: row.copied_over,
             written: row.written.elapsed(),
+            stamp: row.stamp,
         };
         ids.iter().map(|id| state.rows.get(id).map(standing)).collect()
     }
@@ -101,10 +105,10 @@ impl Postgres {
 
     pub(super) fn sweep(&self, by: WrittenBy, version: Version) -> u64 {
         let mut state = locked(&self.state);
-        let mut swept = 0;
+        let (stamp, mut swept) = (state.stamp(), 0);
         for row in state.rows.values_mut().filter(|row| row.document.is_some() && row.version <= version) {
             let authority = if row.authority == Side::Pg { Side::Pg } else { by.authority };
-            *row = Row { version, document: None, authority, contended: row.contended, ..Row::by(by) };
+            *row = Row { version, document: None, authority, contended: row.contended, ..Row::by(by, stamp) };
             swept += 1;
         }
         swept
@@ -139,7 +143,7 @@ impl fmt::Debug for Row {
 }
 
 impl Row {
-    fn by(by: WrittenBy) -> Self {
+    fn by(by: WrittenBy, stamp: Stamp) -> Self {
         Self {
             version: Version(0),
             document: None,
@@ -148,17 +152,23 @@ impl Row {
             authority: by.authority,
             copied_over: None,
             contended: false,
+            stamp,
         }
     }
 }
 
 impl State {
+    fn stamp(&mut self) -> Stamp {
+        self.stamps += 1;
+        Stamp(self.stamps)
+    }
+
     fn write(&mut self, by: WrittenBy, write: &TargetWrite) -> Applied {
         // Before the beginning of time if nobody knows.
         let since = |then: Instant| write.age.is_none_or(|age| then + age + MARGIN > Instant::now());
         let swept = self.swept.is_some_and(since);
         let document = write.document.as_deref().cloned();
-        let mut row = Row { version: write.version, document, ..Row::by(by) };
+        let mut row = Row { version: write.version, document, ..Row::by(by, self.stamp()) };
         let contended = match self.rows.get(&write.id) {
             None => swept,
             Some(stands) => {
@@ -203,11 +213,12 @@ impl State {
     }
 
     fn replace(&mut self, by: WrittenBy, replacement: &Replacement) -> bool {
+        let stamp = self.stamp();
         let row = self.rows.get_mut(&replacement.id);
         if row.as_ref().map(|row| row.version) != replacement.expected {
             return false;
         }
-        if replacement.authority.is_some_and(|expected| row.as_ref().is_some_and(|row| row.authority != expected)) {
+        if replacement.stamp.is_some_and(|expected| row.as_ref().is_some_and(|row| row.stamp != expected)) {
             return false;
         }
         match (&replacement.with, row) {
@@ -216,6 +227,7 @@ impl State {
             }
             (None, Some(row)) => {
                 (row.writer, row.written, row.authority) = (by.writer, Instant::now(), by.authority);
+                row.stamp = stamp;
             }
             (None, None) => {}
         }
@@ -229,7 +241,8 @@ impl State {
         let over = self.rows.get(id).map(|row| row.copied_over.unwrap_or(row.version));
         let copy = by.authority == Side::Meili && self.rows.get(id).is_some_and(|row| version.0 - 1 <= row.version.0);
         let copied_over = over.filter(|_| copy);
-        self.rows.insert(id.clone(), Row { version, document, copied_over, contended, ..Row::by(by) });
+        let stamp = self.stamp();
+        self.rows.insert(id.clone(), Row { version, document, copied_over, contended, ..Row::by(by, stamp) });
     }
 }
 

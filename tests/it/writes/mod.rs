@@ -253,6 +253,27 @@ async fn the_parts_of_a_batch_go_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_document_that_never_rests_does_not_fill_the_journal() {
+    let ground = Ground::new().await;
+    if let Some(double) = ground.meili.double() {
+        double.set_task_duration(Duration::from_millis(100));
+    }
+    ground.plan.publish(target_primary()).unwrap();
+    let before = ground.tasks("succeeded").await.len();
+    let (mut writes, mut most_to_check) = (0, 0);
+    // Far more often than Meilisearch can index it.
+    while ground.tasks("succeeded").await.len() < before + 20 {
+        writes += 1;
+        ground.write(Method::POST, "", json!([post("hot", &format!("seen {writes} times"))])).await;
+        most_to_check = most_to_check.max(ground.journal.status().await.unwrap().reconcile);
+    }
+    assert!(writes > 40, "it rested: {writes} writes");
+    assert!(most_to_check <= 5, "{most_to_check} entries were left to be checked after {writes} writes");
+    assert_eq!(ground.converged().await["hot"]["title"], format!("seen {writes} times"));
+    ground.end().await;
+}
+
+#[tokio::test]
 async fn what_may_arrive_late_is_marked_so_that_other_replicas_do_not_copy_it() {
     let ground = Ground::with(DualWritePolicy { call_timeout: Duration::from_millis(500), ..quick() }, false).await;
     let Some(double) = ground.meili.double() else { return };

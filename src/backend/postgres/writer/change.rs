@@ -13,14 +13,14 @@ use super::{
 use crate::{
     backend::{
         postgres::error::index_not_found,
-        write::{Applied, Standing, TargetWrite, WrittenBy},
+        write::{Applied, Stamp, Standing, TargetWrite, WrittenBy},
     },
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
 };
 
-/// Id, version, body, authority, the version it is a copy over, and for how many seconds it has stood.
-type StandingRow = (Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>, Option<f64>);
+/// Id, version, body, authority, the version it is a copy over, for how many seconds it has stood, and the stamp.
+type StandingRow = (Option<String>, Option<i64>, Option<String>, Option<String>, Option<i64>, Option<f64>, Option<i64>);
 
 impl PostgresWriter {
     pub(super) async fn try_write(
@@ -75,8 +75,8 @@ pub(in crate::backend::postgres) async fn standing(
         return Err(index_not_found(index));
     }
     let mut found = HashMap::with_capacity(rows.len());
-    for (id, version, body, authority, copied_over, written) in rows {
-        let (Some(id), Some(version)) = (id, version) else { continue };
+    for (id, version, body, authority, copied_over, written, stamp) in rows {
+        let (Some(id), Some(version), Some(stamp)) = (id, version, stamp) else { continue };
         let document = body.map(|body| document(&body, doing)).transpose()?;
         let authority = if authority.as_deref() == Some(Side::Pg.as_str()) { Side::Pg } else { Side::Meili };
         found.insert(
@@ -88,6 +88,7 @@ pub(in crate::backend::postgres) async fn standing(
                 copied_over: copied_over.map(Version),
                 // A clock that was set back says nothing.
                 written: written.and_then(|written| Duration::try_from_secs_f64(written).ok()).unwrap_or_default(),
+                stamp: Stamp(stamp),
             },
         );
     }

@@ -26,18 +26,18 @@ impl PostgresWriter {
         check_ids(batch.iter().map(|replacement| replacement.id.as_str()))?;
         let mut held = self.begin(index, doing).await?;
         let ids: Vec<&str> = batch.iter().map(|replacement| replacement.id.as_str()).collect();
-        let standing: Vec<(String, i64, String)> = sqlx::query_as(sql::LOCK_VERSIONS)
+        let standing: Vec<(String, i64, i64)> = sqlx::query_as(sql::LOCK_VERSIONS)
             .bind(index)
             .bind(ids)
             .fetch_all(held.connection())
             .await
             .map_err(failed(doing))?;
-        let standing: HashMap<String, (i64, String)> =
-            standing.into_iter().map(|(id, version, authority)| (id, (version, authority))).collect();
+        let standing: HashMap<String, (i64, i64)> =
+            standing.into_iter().map(|(id, version, stamp)| (id, (version, stamp))).collect();
         let as_expected =
             |replacement: &Replacement| match (standing.get(replacement.id.as_str()), replacement.expected) {
-                (Some((version, authority)), Some(expected)) => {
-                    *version == expected.0 && replacement.authority.is_none_or(|side| side.as_str() == authority)
+                (Some((version, stamp)), Some(expected)) => {
+                    *version == expected.0 && replacement.stamp.is_none_or(|expected| expected.0 == *stamp)
                 }
                 (None, None) => true,
                 _ => false,

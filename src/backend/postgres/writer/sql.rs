@@ -96,12 +96,13 @@ pub(super) const VERSIONS: &str = "SELECT id, version FROM search_documents WHER
 /// One row without an id if nothing stands, none if the index is not there.
 pub(super) const READ: &str = "
     SELECT d.id, d.version, d.body::text, d.authority, d.copied_over,
-        EXTRACT(EPOCH FROM clock_timestamp() - d.written_at)::float8
+        EXTRACT(EPOCH FROM clock_timestamp() - d.written_at)::float8, (EXTRACT(EPOCH FROM d.written_at) * 1000000)::bigint
     FROM search_indexes i LEFT JOIN search_documents d ON d.index_uid = i.uid AND d.id = ANY ($2)
     WHERE i.uid = $1";
 
+/// With the stamp: a row is written and marked at no two times alike, to the microsecond.
 pub(super) const LOCK_VERSIONS: &str = "
-    SELECT id, version, authority FROM search_documents WHERE index_uid = $1 AND id = ANY ($2)
+    SELECT id, version, (EXTRACT(EPOCH FROM written_at) * 1000000)::bigint FROM search_documents WHERE index_uid = $1 AND id = ANY ($2)
     ORDER BY id FOR NO KEY UPDATE";
 
 pub(super) const LOCK_DOCUMENTS: &str = "

@@ -31,8 +31,8 @@ impl DualWriteWorker {
                 (version, document.map(Arc::new))
             });
             // Marked meanwhile, something else is on its way to Meilisearch: what was read there does not count any more.
-            let (expected, authority) = standing.map(|standing| (standing.version, standing.authority)).unzip();
-            replacements.push(Replacement { id: case.id.clone(), expected, authority, with });
+            let (expected, stamp) = standing.map(|standing| (standing.version, standing.stamp)).unzip();
+            replacements.push(Replacement { id: case.id.clone(), expected, stamp, with });
             cases.push(case);
         }
         self.conclude(index, Side::Meili, cases, &replacements, ends).await;
@@ -60,7 +60,7 @@ impl DualWriteWorker {
             id: case.id.clone(),
             expected: standing.as_ref().map(|standing| standing.version),
             // It was marked when it was sent.
-            authority: None,
+            stamp: None,
             with: Some((self.above(&case, standing.as_ref()), there.map(Arc::new))),
         };
         match self.replace(index, Side::Meili, &[replacement]).await {
@@ -130,11 +130,11 @@ impl DualWriteWorker {
         let (mut cases, mut replacements) = (Vec::with_capacity(anew.len()), Vec::with_capacity(anew.len()));
         for ((case, standing), version, document) in anew {
             self.shared.policy.clock.observe(version);
-            let (expected, authority) = standing.map(|standing| (standing.version, standing.authority)).unzip();
+            let (expected, stamp) = standing.map(|standing| (standing.version, standing.stamp)).unzip();
             replacements.push(Replacement {
                 id: case.id.clone(),
                 expected,
-                authority,
+                stamp,
                 with: Some((version, document.map(Arc::new))),
             });
             cases.push(case);
@@ -161,7 +161,7 @@ pub(super) fn touches(found: &[Found]) -> Vec<Replacement> {
     let touch = |(case, standing): &Found| Replacement {
         id: case.id.clone(),
         expected: standing.as_ref().map(|standing| standing.version),
-        authority: None,
+        stamp: None,
         with: None,
     };
     found.iter().map(touch).collect()

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What became of documents that were sent.
-enum Carried {
+enum Ended {
     Stands,
     /// One of them, or one of another task, is refused.
     Refused(Blame, BackendError),
@@ -45,16 +45,16 @@ impl DualWriteWorker {
         }
         let sent = self.send_standing(index, &found).await;
         drop(held);
-        let carried = match sent {
+        let ended = match sent {
             Ok(tasks) => self.see_ended(tasks).await,
-            Err(error) => Carried::from(error),
+            Err(error) => Ended::from(error),
         };
-        match carried {
-            Carried::Stands => {
+        match ended {
+            Ended::Stands => {
                 let touches = touches(&found);
                 self.conclude(index, Side::Pg, cases_of(found), &touches, ends).await;
             }
-            Carried::Refused(blame, error) => match divided(found, &blame) {
+            Ended::Refused(blame, error) => match divided(found, &blame) {
                 // One part after the other: together they would be refused again.
                 Ok(parts) => {
                     for part in parts {
@@ -67,7 +67,7 @@ impl DualWriteWorker {
                     }
                 }
             },
-            Carried::Failed(error) => {
+            Ended::Failed(error) => {
                 if error.may_be_done() {
                     self.doubt(found.iter().map(as_sent)).await;
                 }
@@ -118,33 +118,33 @@ impl DualWriteWorker {
     }
 
     /// Waits for tasks, which are to succeed.
-    async fn see_ended(&self, tasks: Vec<TaskId>) -> Carried {
+    async fn see_ended(&self, tasks: Vec<TaskId>) -> Ended {
         let failed =
             |kind, why: &str| BackendError::new(Side::Meili, kind, "writing what was reconciled").caused_by(why);
         for task in tasks {
             let state = match self.ended(task).await {
                 Ok(state) => state,
-                Err(error) => return Carried::from(error),
+                Err(error) => return Ended::from(error),
             };
             match state {
                 TaskState::Succeeded => {}
                 TaskState::Failed { blame: Blame::Server, why } => {
-                    return Carried::Failed(failed(BackendErrorKind::Internal, &why));
+                    return Ended::Failed(failed(BackendErrorKind::Internal, &why));
                 }
                 TaskState::Failed { blame, why } => {
-                    return Carried::Refused(blame, failed(BackendErrorKind::Rejected, &why));
+                    return Ended::Refused(blame, failed(BackendErrorKind::Rejected, &why));
                 }
                 TaskState::Canceled | TaskState::Vanished => {
                     let why = "the task was canceled or forgotten";
-                    return Carried::Failed(failed(BackendErrorKind::Internal, why));
+                    return Ended::Failed(failed(BackendErrorKind::Internal, why));
                 }
                 TaskState::Unfinished => {
                     let why = "the task has not ended in time";
-                    return Carried::Failed(failed(BackendErrorKind::Timeout, why));
+                    return Ended::Failed(failed(BackendErrorKind::Timeout, why));
                 }
             }
         }
-        Carried::Stands
+        Ended::Stands
     }
 
     /// The state of a task that has ended, or that has not for as long as a call may take.
@@ -192,7 +192,7 @@ impl DualWriteWorker {
     }
 }
 
-impl From<BackendError> for Carried {
+impl From<BackendError> for Ended {
     fn from(error: BackendError) -> Self {
         match error.kind() {
             BackendErrorKind::Rejected => Self::Refused(Blame::Documents, error),

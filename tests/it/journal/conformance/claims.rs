@@ -130,3 +130,38 @@ pub(crate) async fn open_after_sees_later_entries(place: &impl Place) {
     let second = accepted(&*journal, put("a", 4)).await;
     assert_eq!(looked(Duty::Pg, &[("a", first), ("a", second)]).await, [true, false]);
 }
+
+pub(crate) async fn carried_tells_how_far_documents_have_come(place: &impl Place) {
+    let journal = place.open().await;
+    let by_pg = |intent: Intent| Intent { authority: Side::Pg, ..intent };
+    let looked = async |side, ids: &[&str]| {
+        let ids: Vec<_> = ids.iter().map(|id| DocumentId::from(*id)).collect();
+        journal.carried(side, INDEX, &ids).await.unwrap()
+    };
+    let sent = accepted(&*journal, by_pg(put("sent", 1))).await;
+    append(&*journal, by_pg(put("asked", 2)), Outcome::Asked).await;
+    append(&*journal, by_pg(put("unknown", 3)), Outcome::Unknown).await;
+    accepted(&*journal, put("of-meili", 4)).await;
+    accepted(&*journal, elsewhere(by_pg(put("elsewhere", 5)))).await;
+    let ids = ["sent", "asked", "unknown", "of-meili", "elsewhere", "nowhere", "sent"];
+    let (all, unknown, pending) = (Carried::All, Carried::Unknown, Carried::Pending);
+    assert_eq!(looked(Side::Pg, &ids).await, [pending, unknown, unknown, all, all, all, pending]);
+    assert_eq!(looked(Side::Meili, &ids[2..5]).await, [all, pending, all]);
+    assert_eq!(looked(Side::Pg, &[]).await, []);
+
+    // What PostgreSQL decided is only checked then; what Meilisearch decided may have to be copied.
+    let followed = claimed(&*journal, Duty::Meili).await;
+    assert_eq!(followed[0], sent);
+    settle(&*journal, Duty::Meili, sent, End::Then { duties: Duties::RECONCILE, redo: false }).await;
+    settle(&*journal, Duty::Meili, followed[1], End::Then { duties: Duties::RECONCILE, redo: false }).await;
+    let of_meili = claimed(&*journal, Duty::Pg).await;
+    done(&*journal, Duty::Pg, of_meili[0]).await;
+    assert_eq!(looked(Side::Pg, &["sent"]).await, [all]);
+    assert_eq!(looked(Side::Meili, &["of-meili"]).await, [pending]);
+
+    // Of several the furthest counts.
+    append(&*journal, by_pg(put("sent", 6)), Outcome::Asked).await;
+    assert_eq!(looked(Side::Pg, &["sent"]).await, [unknown]);
+    accepted(&*journal, by_pg(put("sent", 7))).await;
+    assert_eq!(looked(Side::Pg, &["sent"]).await, [pending]);
+}

@@ -21,7 +21,8 @@ use crossfade::{
     document::{Document, DocumentId, Version},
     error::Side,
     journal::{
-        Claim, Deed, Duties, Duty, End, Entry, Intent, Journal, JournalOptions, Mark, Outcome, Seq, Settled, Status,
+        Carried, Claim, Deed, Duties, Duty, End, Entry, Intent, Journal, JournalOptions, Mark, Outcome, Seq, Settled,
+        Status,
     },
     search::FilterInput,
     write::{Action, TaskId},
@@ -66,6 +67,7 @@ macro_rules! each_promise {
             reconcile_comes_after_all_other_duties
             concurrent_claims_share_nothing
             open_after_sees_later_entries
+            carried_tells_how_far_documents_have_come
             what_is_to_be_reconciled_of_a_document_is_given_out_together
             while_one_of_a_document_is_reconciled_none_is_given_out
             a_document_waits_for_the_last_that_is_put_off

@@ -52,17 +52,18 @@ async fn a_replacement_is_made_only_of_the_version_expected() {
 }
 
 #[tokio::test]
-async fn a_mark_of_the_other_authority_is_in_the_way_of_a_replacement() {
+async fn a_mark_is_in_the_way_of_a_replacement_that_was_decided_before() {
     let scene = Scene::new().await;
-    scene.write(OURS, &[write("1", 5, json!({"id": "1"}))]).await;
-    let of = |authority| Replacement {
-        authority: Some(authority),
-        ..replacement("1", Some(5), Some((6, json!({"copied": true}))))
-    };
+    scene.write(THEIRS, &[write("1", 5, json!({"id": "1"}))]).await;
+    let stamp = async || Some(scene.writer.read(INDEX, &["1".into()]).await.unwrap()[0].as_ref().unwrap().stamp);
+    let decided = |stamp| Replacement { stamp, ..replacement("1", Some(5), Some((6, json!({"copied": true})))) };
+    let before = stamp().await;
+    // By the same authority, so that nothing else tells.
     assert_eq!(scene.writer.replace(INDEX, THEIRS, &[replacement("1", Some(5), None)]).await.unwrap(), [true]);
-    assert_eq!(scene.writer.replace(INDEX, OURS, &[of(Side::Meili)]).await.unwrap(), [false]);
+    assert_eq!(scene.writer.replace(INDEX, OURS, &[decided(before)]).await.unwrap(), [false]);
     assert_eq!(scene.read("1").await, standing(5, json!({"id": "1"}), Side::Pg));
-    assert_eq!(scene.writer.replace(INDEX, OURS, &[of(Side::Pg)]).await.unwrap(), [true]);
+    let now = stamp().await;
+    assert_eq!(scene.writer.replace(INDEX, OURS, &[decided(now)]).await.unwrap(), [true]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crossfade::{
-    backend::write::{Replacement, Swept, TargetWrite, TargetWriter, Writer, WrittenBy},
+    backend::write::{Replacement, Stamp, Swept, TargetWrite, TargetWriter, Writer, WrittenBy},
     document::{Document, DocumentId, Version},
     error::Side,
 };
@@ -17,10 +17,20 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) enum Call {
     Write(WrittenBy, Vec<TargetWrite>),
     Merge(WrittenBy, Vec<(DocumentId, Version, Document)>),
-    Replace(WrittenBy, Vec<Replacement>),
+    Replace(WrittenBy, Vec<(Replacement, Stamped)>),
     Sweep(WrittenBy, Version),
     Matching(Version, Option<DocumentId>, usize),
     Tombstones(Version, Option<DocumentId>, usize),
+}
+
+/// Which stamp a row is expected to bear: those of the two servers differ.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stamped {
+    Any,
+    /// The one it bears.
+    Now,
+    /// Another one.
+    Before,
 }
 
 /// Draws calls.
@@ -37,7 +47,20 @@ impl Call {
         match self {
             Self::Write(by, batch) => format!("{:?}", writer.write(index, *by, batch).await.unwrap()),
             Self::Merge(by, batch) => format!("{:?}", writer.merge(index, *by, batch).await.unwrap()),
-            Self::Replace(by, batch) => format!("{:?}", writer.replace(index, *by, batch).await.unwrap()),
+            Self::Replace(by, batch) => {
+                let ids: Vec<DocumentId> = batch.iter().map(|(replacement, _)| replacement.id.clone()).collect();
+                let stands = writer.read(index, &ids).await.unwrap();
+                let stamped = batch.iter().zip(stands).map(|((replacement, stamped), stands)| {
+                    let stamp = match stamped {
+                        Stamped::Any => None,
+                        Stamped::Now => stands.map(|stands| stands.stamp),
+                        Stamped::Before => stands.map(|stands| Stamp(stands.stamp.0 - 1)),
+                    };
+                    Replacement { stamp, ..replacement.clone() }
+                });
+                let stamped: Vec<Replacement> = stamped.collect();
+                format!("{:?}", writer.replace(index, *by, &stamped).await.unwrap())
+            }
             Self::Sweep(by, version) => format!("{:?}", writer.sweep(index, *by, *version, None).await.unwrap()),
             Self::Matching(version, after, limit) => {
                 let swept = Swept::Matching(None, *version);
@@ -130,8 +153,9 @@ impl Dice {
                     let stands = standing.get(&id).copied();
                     let expected = if self.one_in(5) { self.after().map(|_| self.version()) } else { stands };
                     let with = (self.version(), self.document());
-                    let authority = self.one_in(3).then(|| self.by().authority);
-                    Replacement { id, expected, authority, with: (!self.one_in(3)).then_some(with) }
+                    let stamped = [Stamped::Any, Stamped::Any, Stamped::Now, Stamped::Before][self.below(4)];
+                    let with = (!self.one_in(3)).then_some(with);
+                    (Replacement { id, expected, stamp: None, with }, stamped)
                 };
                 let batch = ids.into_iter().map(replace).collect();
                 Call::Replace(self.by(), batch)

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    backend::write::Stamp,
     journal::{Intent, Seq},
     write::TaskId,
 };
@@ -46,6 +47,7 @@ fn standing(version: i64, names: Option<&[&str]>, authority: Side) -> Standing {
         document: names.map(fields),
         authority,
         copied_over: None,
+        stamp: Stamp(0),
         written: Duration::ZERO,
     }
 }
