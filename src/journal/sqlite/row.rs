@@ -1,10 +1,11 @@
 //! Intents as rows.
 //!
 //! Texts of the service (names, ids, why something failed) are blobs, because SQLite's texts end at a NUL; what is done is
-//! JSON, in which a NUL is written as an escape.
+//! JSON, in which a NUL is written as an escape. So is what many entries are read from at once.
 
 use std::{hash::Hasher, time::Duration};
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use siphasher::sip::SipHasher13;
 use sqlx::{Row as _, sqlite::SqliteRow};
@@ -75,8 +76,9 @@ pub(super) struct RawIntent {
     id: Vec<u8>,
     version: i64,
     flags: i64,
+    sum: Option<i64>,
     /// `None`: it is missing.
-    deed: Option<(String, i64)>,
+    pub(super) deed: Option<String>,
 }
 
 /// What documents of one lane have in common. Lanes of different documents may be the same: then one waits for the other.
@@ -157,26 +159,20 @@ pub(super) fn outcome_columns(outcome: Outcome) -> (i64, Option<i64>) {
     }
 }
 
-impl RawEntry {
-    pub(super) fn read(row: &SqliteRow) -> Sql<Self> {
-        let flags = row.try_get(3)?;
-        let bits: i64 = row.try_get(5)?;
-        Ok(Self {
-            seq: row.try_get(0)?,
-            lane: row.try_get(1)?,
-            idx: row.try_get(2)?,
-            flags,
-            outcome: row.try_get(4)?,
-            duties: Duties::from_bits((bits & 7) as u8),
-            due: row.try_get(6)?,
-            began: row.try_get(7)?,
-            task: row.try_get(8)?,
-            intent: RawIntent::read(row, 9, flags)?,
-            attempts: 0,
-            age: None,
-        })
-    }
+/// The columns of an entry, in the order in which statements give them.
+type Columns = (i64, i64, i64, i64, i64, i64, i64, i64, Option<i64>, String, String, i64, Option<i64>, Option<String>);
 
+impl<'de> Deserialize<'de> for RawEntry {
+    fn deserialize<D: Deserializer<'de>>(columns: D) -> Result<Self, D::Error> {
+        let (seq, lane, idx, flags, outcome, duties, due, began, task, name, id, version, sum, deed) =
+            Columns::deserialize(columns)?;
+        let duties = Duties::from_bits((duties & 7) as u8);
+        let intent = RawIntent { name: name.into_bytes(), id: id.into_bytes(), version, flags, sum, deed };
+        Ok(Self { seq, lane, idx, flags, outcome, duties, due, began, task, intent, attempts: 0, age: None })
+    }
+}
+
+impl RawEntry {
     /// What it is about; others of its lane may be about something else.
     pub(super) fn document(&self) -> (i64, &[u8], &[u8]) {
         (self.lane, &self.intent.name, &self.intent.id)
@@ -208,22 +204,16 @@ impl RawEntry {
 impl RawIntent {
     /// Reads name, id, version, deed and checksum from this column on.
     pub(super) fn read(row: &SqliteRow, at: usize, flags: i64) -> Sql<Self> {
-        let deed: Option<String> = row.try_get(at + 3)?;
-        let sum: Option<i64> = row.try_get(at + 4)?;
-        Ok(Self {
-            name: row.try_get(at)?,
-            id: row.try_get(at + 1)?,
-            version: row.try_get(at + 2)?,
-            flags,
-            deed: deed.zip(sum),
-        })
+        let (name, id, version) = (row.try_get(at)?, row.try_get(at + 1)?, row.try_get(at + 2)?);
+        let (deed, sum) = (row.try_get(at + 3)?, row.try_get(at + 4)?);
+        Ok(Self { name, id, version, flags, sum, deed })
     }
 
     pub(super) fn intent(&self, seq: i64) -> Result<Intent, JournalError> {
         let wrong = |what: &str| damaged("reading an intent", format!("{what} of entry {seq} is not what was written"));
         let text = |bytes, what: &str| std::str::from_utf8(bytes).map_err(|_| wrong(what));
-        let (deed, sum) = self.deed.as_ref().ok_or_else(|| wrong("the document"))?;
-        if hash(&[deed.as_bytes()]) != *sum {
+        let (deed, sum) = self.deed.as_ref().zip(self.sum).ok_or_else(|| wrong("the document"))?;
+        if hash(&[deed.as_bytes()]) != sum {
             return Err(wrong("the document"));
         }
         Ok(Intent {

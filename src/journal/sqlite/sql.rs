@@ -62,8 +62,21 @@ static INSERTS: LazyLock<[String; ROWS.len()]> = LazyLock::new(|| {
 
 const LISTED: &str = "SELECT value FROM json_each(?1)";
 
-const COLUMNS: &str = "e.seq, e.lane, e.idx, e.flags, e.outcome, e.duties, e.due, e.began, e.task, e.name, e.id,
-    e.version, b.deed, b.sum FROM entries e LEFT JOIN bodies b ON b.seq = e.seq";
+/// Entries that are read at once.
+const AT_ONCE: usize = 1_000;
+/// Deeds longer than this are read one by one: so many of them would be more than SQLite puts into one text.
+const LONG: usize = 50_000;
+
+/// Entries as one row, which is an array of arrays: a row takes longer on its way from the thread of the connection than an entry
+/// takes to be read. [`RawEntry`] is read from each.
+fn as_one(chosen: &str) -> Arc<str> {
+    format!(
+        "SELECT json_group_array(json_array(seq, lane, idx, flags, outcome, duties, due, began, task,
+            CAST(name AS TEXT), CAST(id AS TEXT), version, sum, CASE WHEN length(deed) <= {LONG} THEN deed END))
+        FROM (SELECT e.*, b.sum, b.deed FROM entries e LEFT JOIN bodies b ON b.seq = e.seq WHERE {chosen})"
+    )
+    .into()
+}
 
 static SCANS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
     Duty::ALL.map(|duty| {
@@ -72,12 +85,11 @@ static SCANS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
             Duty::Pg => "e.duties & 2",
             Duty::Reconcile => "e.duties = 4",
         };
-        format!("SELECT {COLUMNS} WHERE {owed} AND e.seq > ?1 ORDER BY e.seq LIMIT ?2").into()
+        as_one(&format!("{owed} AND e.seq > ?1 ORDER BY e.seq LIMIT ?2"))
     })
 });
 
-static READ: LazyLock<Arc<str>> =
-    LazyLock::new(|| format!("SELECT {COLUMNS} WHERE e.seq IN ({LISTED}) ORDER BY e.seq").into());
+static READ: LazyLock<Arc<str>> = LazyLock::new(|| as_one(&format!("e.seq IN ({LISTED}) ORDER BY e.seq")));
 
 /// The newest entry before a sweep that has the duty, or is being asked.
 static BLOCKERS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
@@ -332,18 +344,33 @@ pub(super) async fn bury(conn: &mut SqliteConnection, seq: i64, duty: Duty, why:
     query.execute(conn).await.map(|_| ())
 }
 
-/// The next entries after a place that have a duty and nothing before it.
+/// The next entries after a place that have a duty and nothing before it, or some of them.
 pub(super) async fn scan(conn: &mut SqliteConnection, duty: Duty, after: i64, limit: usize) -> Sql<Vec<RawEntry>> {
     let scan = Duty::ALL.iter().zip(SCANS.iter()).find(|(each, _)| **each == duty);
     let Some((_, scan)) = scan else { return Ok(Vec::new()) };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = owned(scan).bind(after).bind(limit).fetch_all(conn).await?;
-    rows.iter().map(RawEntry::read).collect()
+    let limit = i64::try_from(limit.min(AT_ONCE)).unwrap_or(i64::MAX);
+    let entries = owned(scan).bind(after).bind(limit).fetch_one(&mut *conn).await?.try_get(0)?;
+    entries_of(conn, entries).await
 }
 
 pub(super) async fn read(conn: &mut SqliteConnection, seqs: &[i64]) -> Sql<Vec<RawEntry>> {
-    let rows = owned(&READ).bind(list(seqs.iter().copied())).fetch_all(conn).await?;
-    rows.iter().map(RawEntry::read).collect()
+    let mut read = Vec::with_capacity(seqs.len());
+    for some in seqs.chunks(AT_ONCE) {
+        let entries = owned(&READ).bind(list(some.iter().copied())).fetch_one(&mut *conn).await?.try_get(0)?;
+        read.append(&mut entries_of(conn, entries).await?);
+    }
+    Ok(read)
+}
+
+async fn entries_of(conn: &mut SqliteConnection, entries: String) -> Sql<Vec<RawEntry>> {
+    const DEED: &str = "SELECT deed FROM bodies WHERE seq = ?1";
+    let mut entries: Vec<RawEntry> =
+        serde_json::from_str(&entries).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    // Missing, or too long to be read with others.
+    for entry in entries.iter_mut().filter(|entry| entry.intent.deed.is_none()) {
+        entry.intent.deed = sqlx::query_scalar(DEED).bind(entry.seq).fetch_optional(&mut *conn).await?;
+    }
+    Ok(entries)
 }
 
 /// What stands in the way of a sweep, if anything.

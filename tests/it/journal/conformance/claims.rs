@@ -17,6 +17,22 @@ pub(crate) async fn claims_are_oldest_first_and_limited(place: &impl Place) {
     assert_eq!(journal.claim(Duty::Pg, 2).await.unwrap(), Claim::default());
 }
 
+pub(crate) async fn a_claim_may_be_large(place: &impl Place) {
+    let journal = place.open().await;
+    let intent = |n: i64| {
+        // Some of them are long.
+        let text = "x".repeat(if n % 500 == 7 { 120_000 } else { 10 });
+        intent(&n.to_string(), n, Deed::Change(Action::Put(fields(&text))))
+    };
+    let intents: Vec<Intent> = (1..=2_300).map(intent).collect();
+    let seqs = journal.append(&intents, Outcome::Accepted(None)).await.unwrap();
+    let claim = journal.claim(Duty::Pg, 5_000).await.unwrap();
+    assert_eq!(super::seqs(&claim.entries), seqs);
+    let given: Vec<Intent> = claim.entries.into_iter().map(|entry| entry.intent).collect();
+    assert!(given == intents, "not what was appended");
+    assert_eq!(claimed(&*journal, Duty::Pg).await, []);
+}
+
 pub(crate) async fn claimed_entries_are_not_given_out_again(place: &impl Place) {
     let journal = place.open().await;
     let seq = accepted(&*journal, put("a", 1)).await;

@@ -60,6 +60,7 @@ macro_rules! each_promise {
             entries_no_longer_asked_are_told_and_stay
             a_mark_with_a_document_makes_a_put
             claims_are_oldest_first_and_limited
+            a_claim_may_be_large
             claimed_entries_are_not_given_out_again
             a_document_is_with_one_claim_at_a_time
             one_claim_may_hold_several_of_a_document
