@@ -77,6 +77,10 @@ impl<'a> Costs<'a> {
             if l.start + l.len != r.start || l.position + words as u32 != r.position {
                 continue;
             }
+            if l.ends_with_a_stop_word() {
+                cost += FAR;
+                continue;
+            }
             let mut seen = std::mem::take(&mut self.left);
             self.gather(document, left, End::Last, &mut seen);
             self.left = seen;

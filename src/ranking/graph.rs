@@ -223,6 +223,13 @@ impl QueryGraph {
     }
 }
 
+impl Node {
+    /// As Meilisearch has it, nothing is near a phrase whose last word is a stop word.
+    pub(super) fn ends_with_a_stop_word(&self) -> bool {
+        matches!(&self.exact, Some(Exact::Phrase(words)) if words.last().is_none_or(Option::is_none))
+    }
+}
+
 impl Exact {
     /// The words, each with how far it stands behind the first.
     pub(super) fn words(&self) -> Vec<(u32, usize)> {

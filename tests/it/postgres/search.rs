@@ -121,6 +121,25 @@ async fn stop_words_are_passed_over() {
     assert!(found(&index, &SearchQuery::new("The end")).await.is_empty());
 }
 
+/// The orders are those of a real Meilisearch 1.50.
+#[tokio::test]
+async fn nothing_is_near_a_phrase_that_ends_with_a_stop_word() {
+    let ground = Ground::new().await;
+    let titles = ["in the x x play", "in the play", "play x in the", "play the in x x x x in the", "play in the"];
+    let settings = json!({"stopWords": ["the"], "rankingRules": ["words", "typo", "proximity"],
+        "typoTolerance": {"enabled": false}});
+    let index = ground.index(settings, &titled(&titles)).await;
+    for (text, order) in [
+        ("\"in\" play", vec!["2", "1", "3", "4", "5"]),
+        ("\"in the\" play", vec!["1", "2", "3", "4", "5"]),
+        ("\"play the\" \"in the\"", vec!["1", "2", "3", "4", "5"]),
+        ("play \"the in\" x", vec!["4", "1", "3"]),
+    ] {
+        let query = SearchQuery { matching: MatchingStrategy::All, ..SearchQuery::new(text) };
+        assert_eq!(found(&index, &query).await, order, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn sort_decides_after_the_attributes_and_before_the_ordinal() {
     let ground = Ground::new().await;
