@@ -128,9 +128,6 @@ impl<'a> Deriver<'a> {
             _ => self.two_typos(&word, open, &mut found),
         }
         found.splits = self.splits(&word);
-        if let [left, right] = parts {
-            found.splits.retain(|pair| (pair.0.as_str(), pair.1.as_str()) != (*left, *right));
-        }
         found
     }
 
@@ -271,14 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn joined_words_may_have_fewer_typos_and_are_not_split_where_they_were_joined() {
+    fn joined_words_may_have_fewer_typos() {
         let words = ["sunflower", "sunflowers", "sun", "flower", "sunf", "lower"];
         let found = derive(&words, json!({}), &["sun", "flower"], false);
         assert_eq!(
             (found.own.as_deref(), found.one_typo.as_slice()),
             (Some("sunflower"), &["sunflowers".to_owned()][..])
         );
-        assert_eq!(found.splits, [("sunf".to_owned(), "lower".to_owned())]);
     }
 
     #[test]

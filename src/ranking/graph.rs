@@ -53,6 +53,8 @@ pub struct Node {
     pub forms: Vec<Form>,
     /// Two words it may be cut into: of those the pair counts that most documents hold side by side.
     pub splits: Vec<(usize, usize)>,
+    /// The pair among them that it was joined of.
+    pub(super) joined: Option<(usize, usize)>,
     /// How many typos it may have.
     pub(super) allowance: u8,
     /// Its own word, if the index has it, for what must match exactly.
@@ -135,6 +137,7 @@ impl QueryGraph {
             position,
             forms: Vec::new(),
             splits: Vec::new(),
+            joined: None,
             allowance: 0,
             exact: None,
             phrase: false,
@@ -176,6 +179,11 @@ impl QueryGraph {
             node.forms.push(Form { level: 0, what: What::Word(word), forward_only: false, own, literal: own });
         }
         self.add(&mut node, &found);
+        if let [left, right] = parts.as_slice() {
+            let mut splits = node.splits.iter().zip(&found.splits);
+            node.joined =
+                splits.find(|(_, (l, r))| (l.as_str(), r.as_str()) == (*left, *right)).map(|(split, _)| *split);
+        }
         // Also if nothing stands for it: it is one of the interpretations there could have been.
         Some(node)
     }

@@ -57,7 +57,7 @@ impl Matched {
             }
             let typos = looked_for & (1 << node.start) != 0;
             matched.node(node, graph, &typed(terms), &places, typos);
-            if let Some(((left, right), _)) = best_split(&node.splits, fetched, scope).filter(|_| typos) {
+            if let Some(((left, right), _)) = best_split(node, fetched, scope).filter(|_| typos) {
                 let words = [left, right].map(|word| graph.words.get(word).cloned()).to_vec();
                 matched.phrases.push(MatchedPhrase { words, places });
             }

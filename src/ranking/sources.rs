@@ -2,7 +2,7 @@
 
 use super::{
     fetched::Fetched,
-    graph::{QueryGraph, What},
+    graph::{Node, QueryGraph, What},
     numbering::{Numbering, advance},
     phrase,
     scope::Scope,
@@ -130,19 +130,20 @@ pub(super) fn sources(graph: &QueryGraph, node: usize, fetched: &Fetched, scope:
         let of_list = |list: &usize| source(Entries::List(*list), form.forward_only, inside(*list, form.literal));
         sources.extend(lists.iter().map(of_list));
     }
-    if let Some((_, pairs)) = best_split(&node.splits, fetched, scope) {
+    if let Some((_, pairs)) = best_split(node, fetched, scope) {
         sources.push(Source { level: 1, forward_only: true, own: false, entries: Entries::Pairs(pairs), inside: None });
     }
     sources
 }
 
-/// The pair that most documents hold side by side, the first of several, and where of those that the scope searches.
-pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched, scope: &Scope) -> Option<Split> {
+/// The pair that most documents hold side by side, the first of several, and where of those that the scope searches. As Meilisearch has
+/// it, there is none where that pair is what the node was joined of.
+pub(super) fn best_split(node: &Node, fetched: &Fetched, scope: &Scope) -> Option<Split> {
     // As Meilisearch has it, neighbours count wherever they stand.
     let anywhere = Scope { literal: Vec::new(), ..scope.clone() };
     let anywhere = if scope.near_by_attribute { anywhere } else { Scope { attributes: None, ..anywhere } };
     let mut best: Option<Split> = None;
-    for split in splits {
+    for split in &node.splits {
         let most = best.as_ref().map_or(0, |(_, found)| found.len());
         // No more than the rarer word has.
         let few = [split.0, split.1].into_iter().any(|word| {
@@ -156,7 +157,7 @@ pub(super) fn best_split(splits: &[(usize, usize)], fetched: &Fetched, scope: &S
             best = Some((*split, found));
         }
     }
-    let (split, mut found) = best?;
+    let (split, mut found) = best.filter(|(split, _)| node.joined != Some(*split))?;
     found.retain(|(left, right)| [left, right].into_iter().all(|entry| scope.holds(&fetched.postings, *entry, true)));
     Some((split, found))
 }

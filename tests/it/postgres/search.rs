@@ -140,6 +140,18 @@ async fn nothing_is_near_a_phrase_that_ends_with_a_stop_word() {
     }
 }
 
+/// What is found is what a real Meilisearch 1.50 finds.
+#[tokio::test]
+async fn joined_words_are_not_split_where_they_are_mostly_split_as_typed() {
+    let ground = Ground::new().await;
+    for (others, order) in [(1, vec!["1", "2", "4"]), (3, vec!["1", "2", "6", "3", "4", "5"])] {
+        let titles = [vec!["an early"; 2], vec!["a nearly"; others], vec!["an x early"]].concat();
+        let index = ground.index(json!({}), &titled(&titles)).await;
+        let query = SearchQuery { matching: MatchingStrategy::All, ..SearchQuery::new("an early") };
+        assert_eq!(found(&index, &query).await, order, "{others}");
+    }
+}
+
 #[tokio::test]
 async fn sort_decides_after_the_attributes_and_before_the_ordinal() {
     let ground = Ground::new().await;

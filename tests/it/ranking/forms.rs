@@ -130,17 +130,17 @@ fn distance(a: &[char], b: &[char]) -> usize {
     table[a.len()][b.len()]
 }
 
-/// The two parts that most documents hold side by side, the first such two.
+/// The two parts that most documents hold side by side, the first such two; none if they are what was typed.
 fn split(joined: &str, typed: &[String], films: &[Film]) -> Option<Vec<String>> {
     let mut best: Option<(usize, Vec<String>)> = None;
     for at in 1..joined.len() {
         let pair = vec![joined[..at].to_owned(), joined[at..].to_owned()];
         let count = films.iter().filter(|film| film.holds(&pair)).count();
-        if pair != typed && count > best.as_ref().map_or(0, |(most, _)| *most) {
+        if count > best.as_ref().map_or(0, |(most, _)| *most) {
             best = Some((count, pair));
         }
     }
-    best.map(|(_, pair)| pair)
+    best.map(|(_, pair)| pair).filter(|pair| pair != typed)
 }
 
 /// How a document holds a node, by level.
