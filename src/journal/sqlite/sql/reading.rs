@@ -103,6 +103,8 @@ async fn entries_of(conn: &mut SqliteConnection, entries: String) -> Sql<Vec<Raw
     const DEED: &str = "SELECT deed FROM bodies WHERE seq = ?1";
     let mut entries: Vec<RawEntry> =
         serde_json::from_str(&entries).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    // SQLite promises no order within an aggregate; mostly this finds them sorted.
+    entries.sort_unstable_by_key(|entry| entry.seq);
     // Missing, or too long to be read with others.
     for entry in entries.iter_mut().filter(|entry| entry.intent.deed.is_none()) {
         entry.intent.deed = sqlx::query_scalar(DEED).bind(entry.seq).fetch_optional(&mut *conn).await?;
