@@ -96,13 +96,17 @@ pub trait Journal: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<bool>, JournalError>>;
 
     /// How far what `side` decided of these documents has been carried to the other side. A partial update that the other side
-    /// decides waits until all has been: it would be made of an older document.
+    /// decides waits until all has been: it would be made of an older document. The empty id is that of sweeps.
     fn carried<'a>(
         &'a self,
         side: Side,
         index: &'a str,
         ids: &'a [DocumentId],
     ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>>;
+
+    /// The same for all of an index, its [sweeps](Deed::Sweep) included: a sweep that the other side decides waits for it, or it
+    /// would miss documents that are still to come.
+    fn index_carried<'a>(&'a self, side: Side, index: &'a str) -> BoxFuture<'a, Result<Carried, JournalError>>;
 
     /// The highest version ever appended, whatever became of the entry: clocks start above it.
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>>;
@@ -167,6 +171,10 @@ impl<J: Journal + ?Sized> Journal for Arc<J> {
         ids: &'a [DocumentId],
     ) -> BoxFuture<'a, Result<Vec<Carried>, JournalError>> {
         (**self).carried(side, index, ids)
+    }
+
+    fn index_carried<'a>(&'a self, side: Side, index: &'a str) -> BoxFuture<'a, Result<Carried, JournalError>> {
+        (**self).index_carried(side, index)
     }
 
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {

@@ -92,6 +92,9 @@ pub struct Entry {
     pub redo: bool,
     /// How often the duty it was claimed for has failed, outages not counted.
     pub attempts: u32,
+    /// Whether that duty waits since it failed, outages included: later entries of the document may have been given out
+    /// meanwhile. What was tried before a restart may be forgotten.
+    pub failed: bool,
     /// How long ago it was appended; `None` if that was before a restart.
     pub age: Option<Duration>,
 }

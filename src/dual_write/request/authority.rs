@@ -9,7 +9,7 @@ use crate::{
     backend::write::{Applied, TargetWrite, WrittenBy},
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
-    journal::{Carried, Deed, Intent, Outcome},
+    journal::{Carried, Deed, Intent, JournalError, Outcome},
     search::FilterInput,
     telemetry,
     write::{Action, Changes, IndexWrite},
@@ -39,6 +39,14 @@ struct Writing<'a> {
     shared: &'a Arc<Shared>,
     intents: &'a [Intent],
     ends: Vec<EndOf>,
+}
+
+/// What the other side has decided that has to be carried over before a write.
+enum Before {
+    /// All that Meilisearch has decided of the index.
+    Index,
+    /// What a side has decided of these documents.
+    Documents(Side, Vec<DocumentId>),
 }
 
 /// Writes intents of one index to PostgreSQL.
@@ -164,21 +172,15 @@ impl Writing<'_> {
 }
 
 impl<C> Request<C> {
-    /// Waits until the side that decides has what came before: a partial update must not be merged into an older document.
-    /// Matters only when the roles have just been swapped, and until what the other side decided has been carried over.
+    /// Waits until the side that decides has what came before: a partial update must not be merged into an older document, nor
+    /// a deletion by filter miss one. Matters only when the roles have just been swapped, and until what the other side decided
+    /// has been carried over.
     pub(super) async fn nothing_waits_for(&self, authority: Side, write: &IndexWrite) -> bool {
-        let Changes::Documents(changes) = &write.changes else { return true };
-        let merged = changes.iter().filter(|change| matches!(change.action, Action::Merge(_)));
-        let ids: Vec<DocumentId> = merged.map(|change| change.id.clone()).collect();
-        if ids.is_empty() {
-            return true;
-        }
-        let other = if authority == Side::Pg { Side::Meili } else { Side::Pg };
+        let Some(before) = Before::of(authority, write) else { return true };
         let deadline = Instant::now() + self.shared.policy.deadline;
         loop {
-            let carried = self.shared.journal.carried(other, &write.index, &ids);
-            match timeout_at(deadline, carried).await {
-                Ok(Ok(carried)) if carried.iter().all(|carried| *carried == Carried::All) => return true,
+            match timeout_at(deadline, before.carried(&self.shared, &write.index)).await {
+                Ok(Ok(Carried::All)) => return true,
                 Ok(Ok(_)) => {}
                 // Where writes are made even without a journal, so is this one.
                 Ok(Err(_)) if self.does_without_journal() => return true,
@@ -187,6 +189,41 @@ impl<C> Request<C> {
             }
             if timeout_at(deadline, sleep(self.shared.policy.poll)).await.is_err() {
                 return false;
+            }
+        }
+    }
+}
+
+impl Before {
+    /// `None` if it waits for nothing.
+    fn of(authority: Side, write: &IndexWrite) -> Option<Self> {
+        match (authority, &write.changes) {
+            (Side::Pg, Changes::Sweep(_)) => Some(Self::Index),
+            // Meilisearch is given what PostgreSQL still lists, and must be able to decide without it.
+            (Side::Meili, Changes::Sweep(_)) => None,
+            (_, Changes::Documents(changes)) => {
+                let merged = changes.iter().filter(|change| matches!(change.action, Action::Merge(_)));
+                let mut ids: Vec<DocumentId> = merged.map(|change| change.id.clone()).collect();
+                if ids.is_empty() {
+                    return None;
+                }
+                if authority == Side::Pg {
+                    // Deletions by filter may be about the same documents.
+                    ids.push(DocumentId::from(""));
+                }
+                let other = if authority == Side::Pg { Side::Meili } else { Side::Pg };
+                Some(Self::Documents(other, ids))
+            }
+        }
+    }
+
+    /// How far the furthest of it is.
+    async fn carried(&self, shared: &Shared, index: &str) -> Result<Carried, JournalError> {
+        match self {
+            Self::Index => shared.journal.index_carried(Side::Meili, index).await,
+            Self::Documents(decided, ids) => {
+                let carried = shared.journal.carried(*decided, index, ids).await?;
+                Ok(carried.into_iter().max().unwrap_or_default())
             }
         }
     }

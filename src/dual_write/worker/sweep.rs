@@ -57,7 +57,9 @@ impl DualWriteWorker {
             let Some(last) = ids.last().cloned() else { return Ok(()) };
             let intent = |id| Intent { id, deed: deed.clone(), ..sweep.intent.clone() };
             let intents: Vec<Intent> = ids.into_iter().map(intent).collect();
-            if let Err(error) = self.shared.journal.append(&intents, Outcome::Accepted(None)).await {
+            // One that may never have been carried out must not speak for what stands in Meilisearch.
+            let outcome = if sweep.outcome == Outcome::Unknown { Outcome::Unknown } else { Outcome::Accepted(None) };
+            if let Err(error) = self.shared.journal.append(&intents, outcome).await {
                 telemetry::journal_failed(error.kind().as_str());
                 let after = self.shared.policy.first_pause;
                 return Err(End::Retry { after, why: Some(error.to_string()), counts: false });

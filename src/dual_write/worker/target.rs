@@ -135,7 +135,7 @@ impl DualWriteWorker {
             let doubtful = match applied {
                 Applied::Written { contended } => {
                     written += 1;
-                    *contended || newest.disordered
+                    *contended || newest.disordered || newest.was_put_off()
                 }
                 Applied::Stale { current } => {
                     telemetry::dual_write_stale(1);

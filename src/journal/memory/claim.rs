@@ -77,6 +77,7 @@ impl State {
             outcome: slot.outcome,
             redo: slot.redo,
             attempts: self.attempts(duty, seq),
+            failed: self.failed(duty, seq),
             age: Self::age(slot, now),
         }
     }

@@ -226,6 +226,12 @@ impl Journal for MemoryJournal {
         })
     }
 
+    fn index_carried<'a>(&'a self, side: Side, index: &'a str) -> BoxFuture<'a, Result<Carried, JournalError>> {
+        Box::pin(async move {
+            self.call(Call::Read, "looking for entries of the other side", |state| state.index_carried(side, index))
+        })
+    }
+
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {
         Box::pin(async move { self.call(Call::Read, "reading the highest version", |state| state.highest_version()) })
     }

@@ -66,6 +66,17 @@ enum Before {
     Letter(Seq, Option<Box<DeadLetter>>),
 }
 
+impl Slot {
+    /// How far it has come, if this side decided it.
+    fn carried(&self, side: Side) -> Option<Carried> {
+        (self.intent.authority == side).then_some(match self.outcome {
+            Outcome::Accepted(_) if self.duties.has_any(Duties::that_carry(side)) => Carried::Pending,
+            Outcome::Accepted(_) => Carried::All,
+            _ => Carried::Unknown,
+        })
+    }
+}
+
 impl State {
     pub(super) fn new(options: JournalOptions) -> Self {
         Self {
@@ -193,18 +204,15 @@ impl State {
     }
 
     pub(super) fn carried(&self, side: Side, index: &str, ids: &[DocumentId]) -> Vec<Carried> {
-        let carry = Duties::that_carry(side);
-        let of = |seq: &Seq| match self.slots.get(seq) {
-            Some(slot) if slot.intent.authority == side => match slot.outcome {
-                Outcome::Accepted(_) if slot.duties.has_any(carry) => Carried::Pending,
-                Outcome::Accepted(_) => Carried::All,
-                _ => Carried::Unknown,
-            },
-            _ => Carried::All,
-        };
         let index: Arc<str> = index.into();
         let lane = |id: &DocumentId| self.lanes.get(&(Arc::clone(&index), id.clone()));
-        ids.iter().map(|id| lane(id).and_then(|seqs| seqs.iter().map(of).max()).unwrap_or_default()).collect()
+        let furthest = |seqs: &BTreeSet<Seq>| seqs.iter().filter_map(|seq| self.slots.get(seq)?.carried(side)).max();
+        ids.iter().map(|id| lane(id).and_then(furthest).unwrap_or_default()).collect()
+    }
+
+    pub(super) fn index_carried(&self, side: Side, index: &str) -> Carried {
+        let of_index = self.slots.values().filter(|slot| *slot.intent.index == *index);
+        of_index.filter_map(|slot| slot.carried(side)).max().unwrap_or_default()
     }
 
     pub(super) fn highest_version(&self) -> Version {
@@ -271,6 +279,10 @@ impl State {
 
     pub(super) fn attempts(&self, duty: Duty, seq: Seq) -> u32 {
         self.waits.get(&duty).and_then(|waits| waits.get(&seq)).map_or(0, |wait| wait.attempts)
+    }
+
+    pub(super) fn failed(&self, duty: Duty, seq: Seq) -> bool {
+        self.waits.get(&duty).and_then(|waits| waits.get(&seq)).is_some_and(|wait| wait.failing)
     }
 
     pub(super) fn unsynced(&self) -> usize {

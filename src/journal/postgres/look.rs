@@ -20,6 +20,8 @@ use crate::{
 /// Dead letters that one statement disposes of.
 const AT_ONCE: i64 = 1000;
 
+const CARRYING: &str = "looking for entries of the other side";
+
 #[derive(FromRow)]
 struct StatusRow {
     pending: i64,
@@ -69,9 +71,17 @@ impl PostgresJournal {
             .bind(ids.iter().map(|id| to_text(id.as_str())).collect::<Vec<_>>())
             .bind(side.as_str())
             .fetch_all(&self.shared.pools.work);
-        let doing = "looking for entries of the other side";
-        let furthest: Vec<Option<i64>> = within(WORK_DEADLINE, doing, search).await.map_err(Failure::told)?;
+        let furthest: Vec<Option<i64>> = within(WORK_DEADLINE, CARRYING, search).await.map_err(Failure::told)?;
         Ok(furthest.into_iter().map(Carried::of).collect())
+    }
+
+    pub(super) async fn find_index_carried(&self, side: Side, index: &str) -> Result<Carried, JournalError> {
+        let search = sqlx::query_scalar(sql::INDEX_CARRIED)
+            .bind(i32::from(Duties::that_carry(side).bits()))
+            .bind(to_text(index))
+            .bind(side.as_str())
+            .fetch_one(&self.shared.pools.work);
+        within(WORK_DEADLINE, CARRYING, search).await.map(Carried::of).map_err(Failure::told)
     }
 
     pub(super) async fn find_highest_version(&self) -> Result<Version, JournalError> {

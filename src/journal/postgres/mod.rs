@@ -210,6 +210,10 @@ impl Journal for PostgresJournal {
         Box::pin(self.find_carried(side, index, ids))
     }
 
+    fn index_carried<'a>(&'a self, side: Side, index: &'a str) -> BoxFuture<'a, Result<Carried, JournalError>> {
+        Box::pin(self.find_index_carried(side, index))
+    }
+
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {
         Box::pin(self.find_highest_version())
     }

@@ -156,6 +156,14 @@ pub(super) const CARRIED: &str = "
     FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS d (lane, id, place)
     ORDER BY place";
 
+/// The same for an index: each half ends with the first that is found. $1 duties that carry, $2 index, $3 the side that decided.
+pub(super) const INDEX_CARRIED: &str = "
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM journal_entries
+            WHERE index_uid = $2 AND authority = $3 AND outcome = 'accepted' AND (duties & $1::int) <> 0) THEN 2
+        WHEN EXISTS (SELECT FROM journal_entries
+            WHERE index_uid = $2 AND authority = $3 AND outcome <> 'accepted') THEN 1 END::bigint";
+
 pub(super) const HIGHEST_VERSION: &str = "SELECT coalesce(max(highest), 0) FROM journal_versions";
 
 pub(super) const STATUS: &str = "
@@ -221,7 +229,7 @@ const CLAIM: &str = "
         WHERE {ready} AND e.{duty}_due IS NOT NULL AND e.{duty}_due <= now()),
     {found}
     SELECT e.seq, e.lane, e.shard, h.epoch, e.index_uid, e.id, e.version, e.explicit, e.authority, e.deed, e.outcome,
-        e.task, e.redo, e.{duty}_tries AS tries,
+        e.task, e.redo, e.{duty}_tries AS tries, e.{duty}_why IS NOT NULL AS failed,
         CASE WHEN e.appended_at > h.orphaned_at
                 AND e.process IN (SELECT process FROM journal_processes WHERE alive_until >= now())
             THEN (extract(epoch FROM clock_timestamp() - e.appended_at) * 1000000)::bigint END AS age

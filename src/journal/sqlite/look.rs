@@ -32,6 +32,10 @@ impl Writer {
                 let found = sql::carried(&mut self.conn, side, pairs).await;
                 let _ = reply.send(found.map_err(|error| failed("looking for entries of the other side", error)));
             }
+            Look::IndexCarried { side, index, reply } => {
+                let found = sql::index_carried(&mut self.conn, side, index).await;
+                let _ = reply.send(found.map_err(|error| failed("looking for entries of the other side", error)));
+            }
             Look::Highest { reply } => drop(reply.send(Ok(Version(self.standing.highest)))),
             Look::Status { reply } => {
                 let _ = reply.send(self.status().await.map_err(|error| failed("reading its status", error)));

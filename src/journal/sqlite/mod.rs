@@ -202,6 +202,13 @@ impl Journal for SqliteJournal {
         })
     }
 
+    fn index_carried<'a>(&'a self, side: Side, index: &'a str) -> BoxFuture<'a, Result<Carried, JournalError>> {
+        Box::pin(async move {
+            let ask = |reply| Op::Look(Look::IndexCarried { side, index: index.as_bytes().to_vec(), reply });
+            self.hub.ask(ask, "looking for entries of the other side").await.map(Carried::of)
+        })
+    }
+
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {
         Box::pin(self.hub.ask(|reply| Op::Look(Look::Highest { reply }), "reading the highest version"))
     }

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, query::Query, sqlite::Sqli
 
 pub(super) use self::{
     letters::{bury, count_letters, drop_letters, letters, redrive},
-    reading::{blocker, carried, companions, first_sweeps, open_after, read, scan, still_blocks},
+    reading::{blocker, carried, companions, first_sweeps, index_carried, open_after, read, scan, still_blocks},
     writing::{
         Alike, Appended, Times, alike, append, asked, commit_with_meta, delete, marks, resolve, set_deed, set_duties,
         superseded,

@@ -96,6 +96,10 @@ impl Journal for Disk {
         self.ask("carried", move |journal| journal.carried(side, index, ids))
     }
 
+    fn index_carried<'a>(&'a self, side: Side, index: &'a str) -> BoxFuture<'a, Result<Carried, JournalError>> {
+        self.ask("index_carried", move |journal| journal.index_carried(side, index))
+    }
+
     fn highest_version(&self) -> BoxFuture<'_, Result<Version, JournalError>> {
         self.ask("highest_version", |journal| journal.highest_version())
     }

@@ -73,11 +73,12 @@ impl Known<'_> {
         }
     }
 
-    /// Whether what Meilisearch shows is this write of the whole document with nothing but partial updates that came after it:
-    /// it looks lost then to who looks for it alone.
+    /// Whether what Meilisearch shows is this write of the whole document with nothing but partial updates that came after it,
+    /// or may have come late: it looks lost then to who looks for it alone.
     fn is_base(&self, place: usize) -> bool {
         let of = |name: &String, value: &Value| {
-            let merges = self.entries[place + 1..].iter().filter_map(fields);
+            let late = self.entries[..place].iter().filter(|entry| entry.outcome == Outcome::Unknown);
+            let merges = late.chain(&self.entries[place + 1..]).filter_map(fields);
             merges.filter_map(|fields| fields.get(name)).any(|merged| merged == value)
         };
         match (self.there, &self.entries[place].intent.deed) {
@@ -85,7 +86,9 @@ impl Known<'_> {
                 document.keys().all(|name| there.contains_key(name))
                     && there.iter().all(|(name, value)| document.get(name) == Some(value) || of(name, value))
             }
-            (Some(there), Deed::Change(Action::Delete)) => there.iter().all(|(name, value)| of(name, value)),
+            (there, Deed::Change(Action::Delete)) => {
+                there.is_none_or(|there| there.iter().all(|(name, value)| of(name, value)))
+            }
             _ => false,
         }
     }

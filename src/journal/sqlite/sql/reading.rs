@@ -76,6 +76,12 @@ const CARRIED: &str = "
     WHERE (e.outcome <> 1 OR e.duties & ?2) AND (e.flags & 2) = ?3
     GROUP BY json_each.key, e.name, e.id";
 
+/// The same for an index: each half ends with the first that is found.
+const INDEX_CARRIED: &str = "
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM entries WHERE name = ?1 AND (flags & 2) = ?3 AND outcome = 1 AND duties & ?2) THEN 2
+        WHEN EXISTS (SELECT 1 FROM entries WHERE name = ?1 AND (flags & 2) = ?3 AND outcome <> 1) THEN 1 END";
+
 /// The next entries after a place that have a duty and nothing before it, or some of them.
 pub(in crate::journal::sqlite) async fn scan(
     conn: &mut SqliteConnection,
@@ -159,9 +165,23 @@ pub(in crate::journal::sqlite) async fn carried(
     side: Side,
     pairs: String,
 ) -> Sql<Vec<(OpenLane, i64)>> {
-    let carry = i64::from(Duties::that_carry(side).bits());
-    let decided: i64 = if side == Side::Pg { 2 } else { 0 };
+    let (carry, decided) = decided(side);
     let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> =
         sqlx::query_as(CARRIED).bind(pairs).bind(carry).bind(decided).fetch_all(conn).await?;
     Ok(rows.into_iter().map(|(place, name, id, furthest)| ((place, name, id), furthest)).collect())
+}
+
+/// How far the furthest entry of an index is.
+pub(in crate::journal::sqlite) async fn index_carried(
+    conn: &mut SqliteConnection,
+    side: Side,
+    index: Vec<u8>,
+) -> Sql<Option<i64>> {
+    let (carry, decided) = decided(side);
+    sqlx::query_scalar(INDEX_CARRIED).bind(index).bind(carry).bind(decided).fetch_one(conn).await
+}
+
+/// The duties by which what a side decided is carried, and the flag of that.
+fn decided(side: Side) -> (i64, i64) {
+    (i64::from(Duties::that_carry(side).bits()), if side == Side::Pg { 2 } else { 0 })
 }

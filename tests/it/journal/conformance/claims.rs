@@ -180,4 +180,38 @@ pub(crate) async fn carried_tells_how_far_documents_have_come(place: &impl Place
     assert_eq!(looked(Side::Pg, &["sent"]).await, [unknown]);
     accepted(&*journal, by_pg(put("sent", 7))).await;
     assert_eq!(looked(Side::Pg, &["sent"]).await, [pending]);
+
+    // Sweeps have the empty id.
+    assert_eq!(looked(Side::Meili, &["", "nowhere"]).await, [all, all]);
+    accepted(&*journal, sweep(8)).await;
+    assert_eq!(looked(Side::Meili, &["", "nowhere"]).await, [pending, all]);
+    assert_eq!(looked(Side::Pg, &[""]).await, [all]);
+}
+
+pub(crate) async fn index_carried_tells_how_far_all_of_it_has_come(place: &impl Place) {
+    let journal = place.open().await;
+    let by_pg = |intent: Intent| Intent { authority: Side::Pg, ..intent };
+    let looked = async |side| journal.index_carried(side, INDEX).await.unwrap();
+    let (all, unknown, pending) = (Carried::All, Carried::Unknown, Carried::Pending);
+    accepted(&*journal, elsewhere(put("a", 1))).await;
+    assert_eq!((looked(Side::Meili).await, looked(Side::Pg).await), (all, all));
+    let asked = append(&*journal, put("a", 2), Outcome::Asked).await;
+    assert_eq!((looked(Side::Meili).await, looked(Side::Pg).await), (unknown, all));
+    accepted(&*journal, by_pg(put("b", 3))).await;
+    assert_eq!((looked(Side::Meili).await, looked(Side::Pg).await), (unknown, pending));
+    let swept = accepted(&*journal, sweep(4)).await;
+    assert_eq!(looked(Side::Meili).await, pending);
+
+    resolve(&*journal, asked, Outcome::Refused).await;
+    assert_eq!(looked(Side::Meili).await, pending, "it is still to be seen whether the sweep stands");
+    // The sweep is the last.
+    for seq in claimed(&*journal, Duty::Meili).await {
+        settle(&*journal, Duty::Meili, seq, End::Then { duties: Duties::RECONCILE, redo: false }).await;
+    }
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [swept]);
+    settle(&*journal, Duty::Meili, swept, End::Then { duties: Duties::PG, redo: false }).await;
+    assert_eq!((looked(Side::Meili).await, looked(Side::Pg).await), (pending, all));
+    assert_eq!(claimed(&*journal, Duty::Pg).await.last(), Some(&swept));
+    done(&*journal, Duty::Pg, swept).await;
+    assert_eq!(looked(Side::Meili).await, all);
 }

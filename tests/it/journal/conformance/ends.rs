@@ -143,6 +143,21 @@ pub(crate) async fn retry_counts_attempts_if_asked_to(place: &impl Place) {
     assert_eq!(found[0].attempts, 0, "attempts are counted by duty");
 }
 
+pub(crate) async fn what_failed_says_so_when_it_is_given_out_again(place: &impl Place) {
+    let journal = place.open().await;
+    let seq = accepted(&*journal, put("a", 1)).await;
+    let failed = |found: &[Entry]| found.iter().map(|entry| (entry.seq, entry.failed)).collect::<Vec<_>>();
+    for (counts, before) in [(false, false), (true, true), (false, true)] {
+        assert_eq!(failed(&claimed_soon(&*journal, Duty::Pg).await), [(seq, before)]);
+        settle(&*journal, Duty::Pg, seq, End::Retry { after: Duration::ZERO, why: Some("down".into()), counts }).await;
+    }
+    let next = accepted(&*journal, put("a", 0)).await;
+    assert_eq!(failed(&claimed_soon(&*journal, Duty::Pg).await), [(seq, true), (next, false)]);
+    assert_eq!(failed(&claimed_soon(&*journal, Duty::Meili).await), [(seq, false), (next, false)]);
+    settle(&*journal, Duty::Meili, seq, End::Retry { after: Duration::ZERO, why: None, counts: false }).await;
+    assert_eq!(failed(&claimed_soon(&*journal, Duty::Meili).await), [(seq, false)], "it was only put off");
+}
+
 pub(crate) async fn what_failed_is_in_the_status(place: &impl Place) {
     let journal = place.open().await;
     let mut all = Vec::new();

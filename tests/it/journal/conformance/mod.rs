@@ -69,6 +69,7 @@ macro_rules! each_promise {
             concurrent_claims_share_nothing
             open_after_sees_later_entries
             carried_tells_how_far_documents_have_come
+            index_carried_tells_how_far_all_of_it_has_come
             what_is_to_be_reconciled_of_a_document_is_given_out_together
             while_one_of_a_document_is_reconciled_none_is_given_out
             a_document_waits_for_the_last_that_is_put_off
@@ -91,6 +92,7 @@ macro_rules! each_promise {
             then_adds_duties
             retry_comes_due_later
             retry_counts_attempts_if_asked_to
+            what_failed_says_so_when_it_is_given_out_again
             what_failed_is_in_the_status
             settling_what_is_not_claimed_changes_nothing
             status_counts
