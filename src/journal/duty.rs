@@ -29,7 +29,8 @@ pub enum Carried {
     /// The other side has been given all of it. It may still have to be checked.
     #[default]
     All,
-    /// Of some of it nobody knows, or not yet, what became of it.
+    /// Of some of it nobody knows, or not yet, what became of it; or which documents a [sweep](Deed::Sweep) has deleted, or what
+    /// the sides hold of those.
     Unknown,
     /// Some of it was accepted, and the other side is yet to be given it.
     Pending,

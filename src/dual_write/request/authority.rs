@@ -10,6 +10,7 @@ use crate::{
     document::{Document, DocumentId, Version},
     error::{BackendError, BackendErrorKind, Side},
     journal::{Carried, Deed, Intent, JournalError, Outcome},
+    plan::WriteMode,
     search::FilterInput,
     telemetry,
     write::{Action, Changes, IndexWrite},
@@ -43,7 +44,8 @@ struct Writing<'a> {
 
 /// What the other side has decided that has to be carried over before a write.
 enum Before {
-    /// All that Meilisearch has decided of the index.
+    /// All that Meilisearch has decided of the index. What PostgreSQL has decided takes its place in Meilisearch when it is
+    /// carried over: it knows the versions.
     Index,
     /// What a side has decided of these documents.
     Documents(Side, Vec<DocumentId>),
@@ -177,10 +179,13 @@ impl<C> Request<C> {
     /// has been carried over.
     pub(super) async fn nothing_waits_for(&self, authority: Side, write: &IndexWrite) -> bool {
         let Some(before) = Before::of(authority, write) else { return true };
+        // Under the brake nothing is found out: only what is on its way to Meilisearch is waited for.
+        let braked = self.plan.flags.write_mode == WriteMode::MeiliOnly;
+        let enough = if braked { Carried::Unknown } else { Carried::All };
         let deadline = Instant::now() + self.shared.policy.deadline;
         loop {
             match timeout_at(deadline, before.carried(&self.shared, &write.index)).await {
-                Ok(Ok(Carried::All)) => return true,
+                Ok(Ok(carried)) if carried <= enough => return true,
                 Ok(Ok(_)) => {}
                 // Where writes are made even without a journal, so is this one.
                 Ok(Err(_)) if self.does_without_journal() => return true,
@@ -197,21 +202,17 @@ impl<C> Request<C> {
 impl Before {
     /// `None` if it waits for nothing.
     fn of(authority: Side, write: &IndexWrite) -> Option<Self> {
-        match (authority, &write.changes) {
-            (Side::Pg, Changes::Sweep(_)) => Some(Self::Index),
-            // Meilisearch is given what PostgreSQL still lists, and must be able to decide without it.
-            (Side::Meili, Changes::Sweep(_)) => None,
-            (_, Changes::Documents(changes)) => {
+        let other = if authority == Side::Pg { Side::Meili } else { Side::Pg };
+        match &write.changes {
+            Changes::Sweep(_) => (authority == Side::Pg).then_some(Self::Index),
+            Changes::Documents(changes) => {
                 let merged = changes.iter().filter(|change| matches!(change.action, Action::Merge(_)));
                 let mut ids: Vec<DocumentId> = merged.map(|change| change.id.clone()).collect();
                 if ids.is_empty() {
                     return None;
                 }
-                if authority == Side::Pg {
-                    // Deletions by filter may be about the same documents.
-                    ids.push(DocumentId::from(""));
-                }
-                let other = if authority == Side::Pg { Side::Meili } else { Side::Pg };
+                // Deletions by filter may be about the same documents.
+                ids.push(DocumentId::from(""));
                 Some(Self::Documents(other, ids))
             }
         }

@@ -71,7 +71,7 @@ impl Slot {
     fn carried(&self, side: Side) -> Option<Carried> {
         (self.intent.authority == side).then_some(match self.outcome {
             Outcome::Accepted(_) if self.duties.has_any(Duties::that_carry(side)) => Carried::Pending,
-            Outcome::Accepted(_) => Carried::All,
+            Outcome::Accepted(_) if matches!(self.intent.deed, Deed::Change(_)) => Carried::All,
             _ => Carried::Unknown,
         })
     }

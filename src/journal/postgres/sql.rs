@@ -147,12 +147,14 @@ pub(super) const OPEN_AFTER: &str = "
     FROM unnest($3::bigint[], $4::text[], $5::bigint[]) WITH ORDINALITY AS d (lane, id, after, place)
     ORDER BY place";
 
-/// $1 duties that carry, $2 index; then lane and id, by document; $5 the side that decided. What `Carried::of` reads.
+/// $1 duties that carry, $2 index; then lane and id, by document; $5 the side that decided. What `Carried::of` reads. Sweeps are
+/// in a shard of their own, and what is only to be reconciled has no other duty from the beginning.
 pub(super) const CARRIED: &str = "
     SELECT (
-        SELECT max(CASE e.outcome WHEN 'accepted' THEN 2 ELSE 1 END)::bigint FROM journal_entries e
+        SELECT max(CASE WHEN e.outcome = 'accepted' AND (e.duties & $1::int) <> 0 THEN 2 ELSE 1 END)::bigint
+        FROM journal_entries e
         WHERE e.lane = d.lane AND e.index_uid = $2 AND e.id = d.id AND e.authority = $5
-            AND (e.outcome <> 'accepted' OR (e.duties & $1::int) <> 0))
+            AND (e.outcome <> 'accepted' OR (e.duties & $1::int) <> 0 OR e.shard = 64 OR e.if_accepted = 4))
     FROM unnest($3::bigint[], $4::text[]) WITH ORDINALITY AS d (lane, id, place)
     ORDER BY place";
 
@@ -162,7 +164,8 @@ pub(super) const INDEX_CARRIED: &str = "
         WHEN EXISTS (SELECT FROM journal_entries
             WHERE index_uid = $2 AND authority = $3 AND outcome = 'accepted' AND (duties & $1::int) <> 0) THEN 2
         WHEN EXISTS (SELECT FROM journal_entries
-            WHERE index_uid = $2 AND authority = $3 AND outcome <> 'accepted') THEN 1 END::bigint";
+            WHERE index_uid = $2 AND authority = $3
+                AND (outcome <> 'accepted' OR shard = 64 OR if_accepted = 4)) THEN 1 END::bigint";
 
 pub(super) const HIGHEST_VERSION: &str = "SELECT coalesce(max(highest), 0) FROM journal_versions";
 

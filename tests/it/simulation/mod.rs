@@ -3,7 +3,8 @@
 //! step and the roles are swapped. Once all is healed and the journals have drained, both sides must hold the same
 //! documents, and those that were acknowledged.
 //!
-//! `CROSSFADE_SEEDS=200000` runs so many seeds, `CROSSFADE_SEED=17` runs one alone and tells what happens in it.
+//! `CROSSFADE_SEEDS=200000` runs so many seeds, `CROSSFADE_SEEDS=200000..300000` those, and `CROSSFADE_SEED=17` one alone, and
+//! tells what happens in it.
 
 mod brief;
 mod client;
@@ -19,33 +20,41 @@ mod world;
 
 use std::{
     env,
+    ops::Range,
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
 use self::run::{Summary, run};
 
-/// How many seeds are run unless told otherwise.
-const SEEDS: u64 = 2_000;
+/// The seeds that are run unless told otherwise.
+const SEEDS: Range<u64> = 0..2_000;
 
-fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
+fn number(value: &str) -> u64 {
+    value.parse().unwrap_or_else(|_| panic!("this is no number of seeds: {value}"))
+}
+
+fn seeds() -> Range<u64> {
+    let Ok(seeds) = env::var("CROSSFADE_SEEDS") else { return SEEDS };
+    seeds.split_once("..").map_or_else(|| 0..number(&seeds), |(first, end)| number(first)..number(end))
 }
 
 #[test]
 fn simulation() {
-    if let Some(seed) = number("CROSSFADE_SEED") {
+    if let Ok(seed) = env::var("CROSSFADE_SEED") {
+        let seed = number(&seed);
         let ended = run(seed, true);
         eprintln!("seed {seed}: {ended:?}");
         return assert!(ended.is_ok(), "seed {seed} fails");
     }
-    let seeds = number("CROSSFADE_SEEDS").unwrap_or(SEEDS);
-    let (next, threads) = (AtomicU64::new(0), thread::available_parallelism().map_or(1, usize::from));
+    let Range { start, end } = seeds();
+    let seeds = end - start;
+    let (next, threads) = (AtomicU64::new(start), thread::available_parallelism().map_or(1, usize::from));
     let work = || {
         let (mut summary, mut failures) = (Summary::default(), Vec::new());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
+            if seed >= end {
                 return (summary, failures);
             }
             match run(seed, false) {

@@ -226,6 +226,56 @@ async fn with_the_roles_swapped_a_bad_document_takes_no_other_task_with_it() {
 }
 
 #[tokio::test]
+async fn with_the_roles_swapped_nothing_is_made_of_what_is_still_to_come() {
+    let ground = Ground::with(DualWritePolicy { deadline: Duration::from_millis(500), ..quick() }, false).await;
+    let nothing_goes_on = |call| (call == Call::Claim).then_some(JournalErrorKind::Unavailable);
+    // A deletion of all must not miss a document that PostgreSQL is yet to be given.
+    ground.journal.fail_while(nothing_goes_on);
+    ground.write(Method::POST, "", json!([post("1", "one")])).await;
+    ground.plan.publish(target_primary()).unwrap();
+    let (status, answer) = ground.send(Method::DELETE, "", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    assert_eq!(ground.in_pg().await.len(), 1, "nothing is deleted by a request that is refused");
+    ground.journal.heal();
+    ground.drained().await;
+    ground.write(Method::DELETE, "", Value::Null).await;
+    assert!(ground.converged().await.is_empty());
+
+    // A partial update must not be made of a document that is yet to be deleted.
+    ground.plan.publish(dual()).unwrap();
+    ground.write(Method::POST, "", json!([post("2", "two")])).await;
+    ground.converged().await;
+    ground.journal.fail_while(nothing_goes_on);
+    ground.write(Method::DELETE, "", Value::Null).await;
+    ground.plan.publish(target_primary()).unwrap();
+    let update = json!([{ "id": "2", "stars": 5 }]);
+    let (status, answer) = ground.send(Method::PUT, "", Some(&update)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    ground.journal.heal();
+    ground.drained().await;
+    ground.write(Method::PUT, "", update).await;
+    assert_eq!(ground.converged().await["2"], json!({ "id": "2", "stars": 5 }));
+
+    // Nor where it was PostgreSQL that deleted it, except under the brake, which waits for nothing that is only found out.
+    ground.journal.fail_while(nothing_goes_on);
+    ground.write(Method::DELETE, "", Value::Null).await;
+    ground.plan.publish(dual()).unwrap();
+    let update = json!([{ "id": "2", "title": "two" }]);
+    let (status, answer) = ground.send(Method::PUT, "", Some(&update)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    ground.plan.publish(Flags { write_mode: WriteMode::MeiliOnly, ..dual() }).unwrap();
+    ground.write(Method::PUT, "", json!([{ "id": "3", "title": "three" }])).await;
+    ground.plan.publish(dual()).unwrap();
+    ground.journal.heal();
+    ground.drained().await;
+    ground.write(Method::PUT, "", update).await;
+    let stands = ground.converged().await;
+    assert_eq!(stands["2"], json!({ "id": "2", "title": "two" }));
+    assert_eq!(stands["3"], json!({ "id": "3", "title": "three" }));
+    ground.end().await;
+}
+
+#[tokio::test]
 async fn the_parts_of_a_batch_go_one_after_the_other() {
     let ground = Ground::new().await;
     if let Some(double) = ground.meili.double() {

@@ -24,8 +24,10 @@ impl DualWriteWorker {
         let mut copied = 0;
         for ((case, standing), document, version) in copies {
             let stands = standing.as_ref().and_then(|standing| standing.document.as_ref());
-            let with = (stands != document.as_ref()).then(|| {
-                copied += 1;
+            // Where nothing stands at all a tombstone tells of the deletion: another replica may have an older put to bring yet.
+            let deleted = standing.is_none() && document.is_none() && version.is_some();
+            copied += u64::from(stands != document.as_ref());
+            let with = (stands != document.as_ref() || deleted).then(|| {
                 let version = version.unwrap_or_else(|| self.above(&case, standing.as_ref()));
                 self.shared.policy.clock.observe(version);
                 (version, document.map(Arc::new))

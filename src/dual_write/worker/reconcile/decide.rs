@@ -143,7 +143,7 @@ impl Known<'_> {
 
     /// Whether it was decided after what stands in PostgreSQL.
     fn is_newer(&self, entry: &Entry) -> bool {
-        entry.intent.version > self.stands() && !(self.decided_by_pg() && is_left_by_pg(entry))
+        entry.intent.version > self.stands() && !(self.decided_by_pg() && may_be_left(entry))
     }
 
     /// What Meilisearch has lost, unless something else has taken its place.
@@ -199,27 +199,46 @@ impl Known<'_> {
             .then_some(Decision::FromMeili(Some(entry.intent.version)))
     }
 
-    /// What stands has come late: over what PostgreSQL holds, and partial updates it has not been given yet.
+    /// What stands has come late: over what PostgreSQL holds, and what it has not been given yet.
     fn late(&self) -> Option<Decision> {
         self.standing?;
         let newer_than = |entry: &Entry, place: usize| {
             entry.intent.version < self.stands() || self.entries[place + 1..].iter().any(is_accepted)
         };
         let sent = |entry: &Entry| entry.outcome == Outcome::Unknown || entry.intent.authority == Side::Pg;
-        let mut entries = self.entries.iter().enumerate();
-        if !entries.any(|(place, entry)| sent(entry) && self.is_shown(entry) && newer_than(entry, place)) {
-            return None;
-        }
+        let shown = self.entries.iter().enumerate().filter(|(_, entry)| self.is_shown(entry));
+        let mut late = shown.filter(|(place, entry)| sent(entry) && newer_than(entry, *place)).map(|(_, entry)| entry);
+        let hidden = self.hidden_by(late.next()?);
+        let after = hidden.map_or(self.stands(), |hidden| hidden.intent.version);
         let missing = |entry: &&Entry| {
             let merged = entry.intent.authority == Side::Meili && fields(entry).is_some() && is_accepted(entry);
-            merged && entry.intent.version > self.stands()
+            merged && entry.intent.version > after
         };
         let merges = || self.entries.iter().filter(missing);
-        let Some(newest) = merges().map(|entry| entry.intent.version).max() else { return Some(Decision::FromPg) };
-        // One deletion looks like another: it may be that of another replica, and newer than those.
-        self.there?;
-        let base = self.standing.and_then(|standing| standing.document.clone());
+        let Some(newest) = merges().chain(hidden).map(|entry| entry.intent.version).max() else {
+            return Some(Decision::FromPg);
+        };
+        let base = match hidden {
+            Some(hidden) => put(hidden).cloned(),
+            // One deletion looks like another: it may be that of another replica, and newer than those.
+            None if self.there.is_none() => return None,
+            None => self.standing.and_then(|standing| standing.document.clone()),
+        };
         Some(Decision::Anew(newest.max(above(self.standing)), with(base, merges())))
+    }
+
+    /// The newest write of the whole document that may have stood in Meilisearch before another came over it late, and that its
+    /// client may have been told to stand, by a machine that then lost power.
+    fn hidden_by(&self, late: &Entry) -> Option<&Entry> {
+        let newer = |entry: &Entry| entry.intent.version > self.stands().max(late.intent.version);
+        let place = self.entries.iter().rposition(|entry| {
+            is_whole(entry)
+                && entry.intent.authority == Side::Meili
+                && entry.outcome == Outcome::Unknown
+                && newer(entry)
+        })?;
+        let replaced = self.entries[place + 1..].iter().any(|entry| is_whole(entry) && is_accepted(entry));
+        (!replaced).then(|| &self.entries[place])
     }
 
     fn by_authority(&self) -> Decision {
@@ -232,7 +251,7 @@ impl Known<'_> {
             && !came_after(speaker, standing)
             && (standing.version >= speaker.intent.version
                 || speaker.outcome == Outcome::Unknown
-                || is_left_by_pg(speaker));
+                || may_be_left(speaker));
         match decided {
             true => self.added(standing).unwrap_or(Decision::FromPg),
             false => self.missed(standing).unwrap_or_else(|| Decision::FromMeili(self.own_version())),
@@ -313,10 +332,11 @@ fn is_accepted(entry: &Entry) -> bool {
     matches!(entry.outcome, Outcome::Accepted(_))
 }
 
-/// Whether PostgreSQL decided it and shows what it made of it: a document that it was to delete, and that stands under an
-/// older version, it has not deleted.
-fn is_left_by_pg(entry: &Entry) -> bool {
-    matches!(entry.intent.deed, Deed::Resync) && entry.intent.authority == Side::Pg
+/// Whether it is about a document that a sweep may have left: PostgreSQL shows what it made of its own, and one whose end nobody
+/// knows may never have been carried out.
+fn may_be_left(entry: &Entry) -> bool {
+    let sure = entry.intent.authority == Side::Meili && is_accepted(entry);
+    matches!(entry.intent.deed, Deed::Resync) && !sure
 }
 
 /// Whether it says all there is to say about the document.

@@ -71,16 +71,17 @@ const OPEN_AFTER: &str = "
 
 /// With what `Carried::of` reads.
 const CARRIED: &str = "
-    SELECT json_each.key, e.name, e.id, max(1 + (e.outcome = 1)) FROM json_each(?1)
+    SELECT json_each.key, e.name, e.id, max(1 + (e.outcome = 1 AND e.duties & ?2 <> 0)) FROM json_each(?1)
     CROSS JOIN entries e ON e.lane = json_each.value ->> 0
-    WHERE (e.outcome <> 1 OR e.duties & ?2) AND (e.flags & 2) = ?3
+    WHERE (e.outcome <> 1 OR e.duties & ?2 OR NOT e.flags & 4) AND (e.flags & 2) = ?3
     GROUP BY json_each.key, e.name, e.id";
 
 /// The same for an index: each half ends with the first that is found.
 const INDEX_CARRIED: &str = "
     SELECT CASE
         WHEN EXISTS (SELECT 1 FROM entries WHERE name = ?1 AND (flags & 2) = ?3 AND outcome = 1 AND duties & ?2) THEN 2
-        WHEN EXISTS (SELECT 1 FROM entries WHERE name = ?1 AND (flags & 2) = ?3 AND outcome <> 1) THEN 1 END";
+        WHEN EXISTS (SELECT 1 FROM entries WHERE name = ?1 AND (flags & 2) = ?3
+            AND (outcome <> 1 OR NOT flags & 4)) THEN 1 END";
 
 /// The next entries after a place that have a duty and nothing before it, or some of them.
 pub(in crate::journal::sqlite) async fn scan(

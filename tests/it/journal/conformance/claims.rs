@@ -147,9 +147,16 @@ pub(crate) async fn open_after_sees_later_entries(place: &impl Place) {
     assert_eq!(looked(Duty::Pg, &[("a", first), ("a", second)]).await, [true, false]);
 }
 
+fn by_pg(intent: Intent) -> Intent {
+    Intent { authority: Side::Pg, ..intent }
+}
+
+fn by_meili(intent: Intent) -> Intent {
+    Intent { authority: Side::Meili, ..intent }
+}
+
 pub(crate) async fn carried_tells_how_far_documents_have_come(place: &impl Place) {
     let journal = place.open().await;
-    let by_pg = |intent: Intent| Intent { authority: Side::Pg, ..intent };
     let looked = async |side, ids: &[&str]| {
         let ids: Vec<_> = ids.iter().map(|id| DocumentId::from(*id)).collect();
         journal.carried(side, INDEX, &ids).await.unwrap()
@@ -183,14 +190,17 @@ pub(crate) async fn carried_tells_how_far_documents_have_come(place: &impl Place
 
     // Sweeps have the empty id.
     assert_eq!(looked(Side::Meili, &["", "nowhere"]).await, [all, all]);
-    accepted(&*journal, sweep(8)).await;
+    accepted(&*journal, by_meili(sweep(8))).await;
     assert_eq!(looked(Side::Meili, &["", "nowhere"]).await, [pending, all]);
     assert_eq!(looked(Side::Pg, &[""]).await, [all]);
+    // What PostgreSQL has swept is found out: which documents those are, and what Meilisearch holds of them.
+    accepted(&*journal, by_pg(sweep(9))).await;
+    accepted(&*journal, by_pg(resync("swept", 9))).await;
+    assert_eq!(looked(Side::Pg, &["", "swept"]).await, [unknown, unknown]);
 }
 
 pub(crate) async fn index_carried_tells_how_far_all_of_it_has_come(place: &impl Place) {
     let journal = place.open().await;
-    let by_pg = |intent: Intent| Intent { authority: Side::Pg, ..intent };
     let looked = async |side| journal.index_carried(side, INDEX).await.unwrap();
     let (all, unknown, pending) = (Carried::All, Carried::Unknown, Carried::Pending);
     accepted(&*journal, elsewhere(put("a", 1))).await;
@@ -199,7 +209,7 @@ pub(crate) async fn index_carried_tells_how_far_all_of_it_has_come(place: &impl 
     assert_eq!((looked(Side::Meili).await, looked(Side::Pg).await), (unknown, all));
     accepted(&*journal, by_pg(put("b", 3))).await;
     assert_eq!((looked(Side::Meili).await, looked(Side::Pg).await), (unknown, pending));
-    let swept = accepted(&*journal, sweep(4)).await;
+    let swept = accepted(&*journal, by_meili(sweep(4))).await;
     assert_eq!(looked(Side::Meili).await, pending);
 
     resolve(&*journal, asked, Outcome::Refused).await;
@@ -214,4 +224,9 @@ pub(crate) async fn index_carried_tells_how_far_all_of_it_has_come(place: &impl 
     assert_eq!(claimed(&*journal, Duty::Pg).await.last(), Some(&swept));
     done(&*journal, Duty::Pg, swept).await;
     assert_eq!(looked(Side::Meili).await, all);
+    let resync = accepted(&*journal, by_pg(resync("c", 5))).await;
+    assert_eq!(looked(Side::Pg).await, unknown);
+    assert_eq!(claimed(&*journal, Duty::Reconcile).await.last(), Some(&resync));
+    done(&*journal, Duty::Reconcile, resync).await;
+    assert_eq!(looked(Side::Pg).await, all);
 }

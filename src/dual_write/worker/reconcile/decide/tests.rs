@@ -126,17 +126,24 @@ fn what_a_sweep_has_left_does_not_speak_for_what_came_after_it() {
     assert_eq!(decided(&[older, swept], pg(), None), Decision::FromMeili(None));
 }
 
-/// Nobody knew whether PostgreSQL had carried out a sweep: what stands there under an older version it has left.
+/// Nobody knew whether a sweep had been carried out: what stands in PostgreSQL under an older version it has left, and what
+/// Meilisearch shows may be older still.
 #[test]
-fn what_postgres_has_not_swept_stands() {
-    let resync = |authority| entry(7, Deed::Resync, authority, Outcome::Accepted(None));
+fn what_has_not_been_swept_stands() {
     let pg = |authority| Some(standing(4, Some(&["p"]), authority));
     for of in [std::convert::identity, explicit] {
-        let decided = |by, stands| decided(&[of(resync(by))], pg(stands), Some(&["older"]));
-        assert_eq!(decided(Side::Pg, Side::Pg), Decision::FromPg);
-        // Meilisearch has decided since, or had before.
-        assert_eq!(decided(Side::Meili, Side::Pg), Decision::FromMeili(None));
-        assert_eq!(decided(Side::Pg, Side::Meili), Decision::FromMeili(None));
+        let decided = |by, outcome, stands| {
+            let resync = of(entry(7, Deed::Resync, by, outcome));
+            decided(&[resync], pg(stands), Some(&["older"]))
+        };
+        let known = Outcome::Accepted(None);
+        for outcome in [known, Outcome::Unknown] {
+            assert_eq!(decided(Side::Pg, outcome, Side::Pg), Decision::FromPg);
+            assert_eq!(decided(Side::Pg, outcome, Side::Meili), Decision::FromMeili(None));
+        }
+        assert_eq!(decided(Side::Meili, Outcome::Unknown, Side::Pg), Decision::FromPg);
+        // Meilisearch has decided since.
+        assert_eq!(decided(Side::Meili, known, Side::Pg), Decision::FromMeili(None));
     }
 }
 
@@ -153,6 +160,29 @@ fn what_came_late_goes() {
     );
 }
 
+/// Its client may have been told that it stands, by a machine that then lost power.
+#[test]
+fn what_came_late_may_have_hidden_something() {
+    let late = || entry(5, delete(), Side::Meili, Outcome::Unknown);
+    let hidden = || entry(12, put(&["hidden"]), Side::Meili, Outcome::Unknown);
+    let pg = || Some(standing(9, Some(&["new"]), Side::Meili));
+    let again = |version, names: &[&str]| Decision::Anew(Version(version), Some(fields(names)));
+    assert_eq!(decided(&[late(), hidden()], pg(), None), again(12, &["hidden"]));
+    let merged = |version, name| entry(version, merge(name), Side::Meili, KNOWN);
+    let entries = [late(), merged(11, "before"), hidden(), merged(13, "after")];
+    assert_eq!(decided(&entries, pg(), None), again(13, &["hidden", "after"]));
+    // What is known is newer.
+    let whole = entry(14, put(&["newest"]), Side::Meili, KNOWN);
+    let stands = Some(standing(14, Some(&["newest"]), Side::Meili));
+    assert_eq!(decided(&[late(), hidden(), whole], stands, None), Decision::FromPg);
+    // PostgreSQL knows what it has decided.
+    let by_pg = entry(12, put(&["hidden"]), Side::Pg, Outcome::Unknown);
+    assert_eq!(decided(&[late(), by_pg], pg(), None), Decision::FromPg);
+    // A deletion is not late for what came before it.
+    let deleted = entry(13, delete(), Side::Meili, Outcome::Unknown);
+    assert_eq!(decided(&[hidden(), deleted], pg(), None), Decision::FromMeili(Some(Version(13))));
+}
+
 #[test]
 fn what_meilisearch_has_lost_is_made_again() {
     let gone = || lost(entry(5, put(&["a"]), Side::Meili, KNOWN));
@@ -165,6 +195,11 @@ fn what_meilisearch_has_lost_is_made_again() {
     // A copy has taken its place.
     let copied = Standing { copied_over: Some(Version(5)), ..standing(6, Some(&["old"]), Side::Meili) };
     assert_eq!(decided(&[gone()], Some(copied), Some(&["old"])), Decision::Anew(Version(7), Some(fields(&["a"]))));
+    // A deletion that looks lost to who looks for it alone, since a partial update has come after it; until all was swept.
+    let deleted = || [lost(entry(5, delete(), Side::Meili, Outcome::Accepted(None))), after.clone()];
+    let tombstone = || Some(standing(5, None, Side::Meili));
+    assert_eq!(decided(&deleted(), tombstone(), Some(&["m"])), Decision::FromMeili(None));
+    assert_eq!(decided(&deleted(), tombstone(), None), Decision::FromMeili(None));
     // Something newer has.
     let newer = standing(9, Some(&["new"]), Side::Meili);
     assert_eq!(decided(&[gone()], Some(newer), Some(&["new"])), Decision::FromMeili(None));
@@ -205,6 +240,15 @@ fn what_partial_updates_were_made_of_is_not_lost() {
             assert_eq!(decided(&entries, Some(standing(5, pg, Side::Meili)), Some(&there)), Decision::FromMeili(None));
         }
     }
+}
+
+#[test]
+fn what_has_come_to_stand_is_not_lost_for_a_partial_update_that_came_late() {
+    let late = entry(3, merge("late"), Side::Meili, Outcome::Unknown);
+    let merged = lost(entry(7, merge("m"), Side::Meili, KNOWN));
+    let whole = entry(9, put(&["a"]), Side::Meili, Outcome::Unknown);
+    let pg = Some(standing(5, Some(&["old"]), Side::Meili));
+    assert_eq!(decided(&[late, merged, whole], pg, Some(&["a", "late"])), Decision::FromMeili(None));
 }
 
 /// Something has been made of it since, or is to be.
