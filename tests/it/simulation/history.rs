@@ -6,7 +6,7 @@
 //! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
 //!
 //! What is not promised, see the limits in the README: that a partial update stays deleted by a filter where a call arrives late;
-//! that what a machine has forgotten with its power stands where another replica or a swap of the roles may have come over it;
+//! that what a machine has forgotten with its power stands where another replica, a swap of the roles or a late call may have come over it;
 //! that with several replicas nothing old comes back by a call that was given up; and the order of writes where the roles are swapped
 //! and the clocks of replicas are further apart than the writes are.
 
@@ -129,7 +129,8 @@ impl History {
         let remembered = |op: &Op| {
             let version = op.version.or_else(|| versions.get(&(op.number, about(op))).copied());
             // Nothing may have come over it then, see the limits in the README.
-            let may_be_forgotten = profile.swaps || profile.replicas > 1;
+            let late = || arrived_late.iter().any(|((id, _), at)| *id == op.id && *at >= op.began);
+            let may_be_forgotten = profile.swaps || profile.replicas > 1 || late();
             !may_be_forgotten || version.is_none_or(|version| !forgotten.contains(&(about(op), version)))
         };
         let known = |op: &Op| {

@@ -199,46 +199,27 @@ impl Known<'_> {
             .then_some(Decision::FromMeili(Some(entry.intent.version)))
     }
 
-    /// What stands has come late: over what PostgreSQL holds, and what it has not been given yet.
+    /// What stands has come late: over what PostgreSQL holds, and partial updates it has not been given yet.
     fn late(&self) -> Option<Decision> {
         self.standing?;
         let newer_than = |entry: &Entry, place: usize| {
             entry.intent.version < self.stands() || self.entries[place + 1..].iter().any(is_accepted)
         };
         let sent = |entry: &Entry| entry.outcome == Outcome::Unknown || entry.intent.authority == Side::Pg;
-        let shown = self.entries.iter().enumerate().filter(|(_, entry)| self.is_shown(entry));
-        let mut late = shown.filter(|(place, entry)| sent(entry) && newer_than(entry, *place)).map(|(_, entry)| entry);
-        let hidden = self.hidden_by(late.next()?);
-        let after = hidden.map_or(self.stands(), |hidden| hidden.intent.version);
+        let mut entries = self.entries.iter().enumerate();
+        if !entries.any(|(place, entry)| sent(entry) && self.is_shown(entry) && newer_than(entry, place)) {
+            return None;
+        }
         let missing = |entry: &&Entry| {
             let merged = entry.intent.authority == Side::Meili && fields(entry).is_some() && is_accepted(entry);
-            merged && entry.intent.version > after
+            merged && entry.intent.version > self.stands()
         };
         let merges = || self.entries.iter().filter(missing);
-        let Some(newest) = merges().chain(hidden).map(|entry| entry.intent.version).max() else {
-            return Some(Decision::FromPg);
-        };
-        let base = match hidden {
-            Some(hidden) => put(hidden).cloned(),
-            // One deletion looks like another: it may be that of another replica, and newer than those.
-            None if self.there.is_none() => return None,
-            None => self.standing.and_then(|standing| standing.document.clone()),
-        };
+        let Some(newest) = merges().map(|entry| entry.intent.version).max() else { return Some(Decision::FromPg) };
+        // One deletion looks like another: it may be that of another replica, and newer than those.
+        self.there?;
+        let base = self.standing.and_then(|standing| standing.document.clone());
         Some(Decision::Anew(newest.max(above(self.standing)), with(base, merges())))
-    }
-
-    /// The newest write of the whole document that may have stood in Meilisearch before another came over it late, and that its
-    /// client may have been told to stand, by a machine that then lost power.
-    fn hidden_by(&self, late: &Entry) -> Option<&Entry> {
-        let newer = |entry: &Entry| entry.intent.version > self.stands().max(late.intent.version);
-        let place = self.entries.iter().rposition(|entry| {
-            is_whole(entry)
-                && entry.intent.authority == Side::Meili
-                && entry.outcome == Outcome::Unknown
-                && newer(entry)
-        })?;
-        let replaced = self.entries[place + 1..].iter().any(|entry| is_whole(entry) && is_accepted(entry));
-        (!replaced).then(|| &self.entries[place])
     }
 
     fn by_authority(&self) -> Decision {

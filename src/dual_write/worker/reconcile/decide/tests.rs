@@ -160,29 +160,6 @@ fn what_came_late_goes() {
     );
 }
 
-/// Its client may have been told that it stands, by a machine that then lost power.
-#[test]
-fn what_came_late_may_have_hidden_something() {
-    let late = || entry(5, delete(), Side::Meili, Outcome::Unknown);
-    let hidden = || entry(12, put(&["hidden"]), Side::Meili, Outcome::Unknown);
-    let pg = || Some(standing(9, Some(&["new"]), Side::Meili));
-    let again = |version, names: &[&str]| Decision::Anew(Version(version), Some(fields(names)));
-    assert_eq!(decided(&[late(), hidden()], pg(), None), again(12, &["hidden"]));
-    let merged = |version, name| entry(version, merge(name), Side::Meili, KNOWN);
-    let entries = [late(), merged(11, "before"), hidden(), merged(13, "after")];
-    assert_eq!(decided(&entries, pg(), None), again(13, &["hidden", "after"]));
-    // What is known is newer.
-    let whole = entry(14, put(&["newest"]), Side::Meili, KNOWN);
-    let stands = Some(standing(14, Some(&["newest"]), Side::Meili));
-    assert_eq!(decided(&[late(), hidden(), whole], stands, None), Decision::FromPg);
-    // PostgreSQL knows what it has decided.
-    let by_pg = entry(12, put(&["hidden"]), Side::Pg, Outcome::Unknown);
-    assert_eq!(decided(&[late(), by_pg], pg(), None), Decision::FromPg);
-    // A deletion is not late for what came before it.
-    let deleted = entry(13, delete(), Side::Meili, Outcome::Unknown);
-    assert_eq!(decided(&[hidden(), deleted], pg(), None), Decision::FromMeili(Some(Version(13))));
-}
-
 #[test]
 fn what_meilisearch_has_lost_is_made_again() {
     let gone = || lost(entry(5, put(&["a"]), Side::Meili, KNOWN));
