@@ -92,9 +92,6 @@ pub struct Entry {
     pub redo: bool,
     /// How often the duty it was claimed for has failed, outages not counted.
     pub attempts: u32,
-    /// Whether that duty waits since it failed, outages included: later entries of the document may have been given out
-    /// meanwhile. What was tried before a restart may be forgotten.
-    pub failed: bool,
     /// How long ago it was appended; `None` if that was before a restart.
     pub age: Option<Duration>,
 }
@@ -122,6 +119,9 @@ pub struct Settled {
 pub enum End {
     /// The duty is done. If it `supersedes`, so it is for earlier accepted entries of the same document, unless they are
     /// claimed for it, are sweeps, or have a higher version.
+    ///
+    /// Of [`Duty::Pg`], it is then to be reconciled if an earlier entry of the document with a higher version is still
+    /// [`Asked`](Outcome::Asked) or has the duty: that will come over it in PostgreSQL, and may not have in Meilisearch.
     Done {
         /// Whether this was about the whole document.
         supersedes: bool,

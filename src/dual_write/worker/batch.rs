@@ -19,12 +19,6 @@ pub(super) struct Newest {
 }
 
 impl Newest {
-    /// Whether a later entry with a lower version may have been written before it, and Meilisearch may hold that one: the service
-    /// gives the versions, and this one has failed before.
-    pub(super) fn was_put_off(&self) -> bool {
-        self.entry.intent.explicit && self.entry.failed
-    }
-
     /// Ends the entry. The older ones are done with: it says all that they said; unless one came later, which must not be
     /// forgotten before the document has been written.
     pub(super) fn end(self, end: End) -> Vec<(Entry, End)> {

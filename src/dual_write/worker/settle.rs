@@ -75,6 +75,22 @@ impl DualWriteWorker {
         Some(others)
     }
 
+    /// Whether a sweep of the index is still to be followed or written out, or the journal does not say.
+    pub(super) async fn is_being_swept(&self, index: &str) -> bool {
+        let sweeps = [(DocumentId::from(""), Seq(0))];
+        for duty in [Duty::Meili, Duty::Pg] {
+            match self.shared.journal.open_after(duty, index, &sweeps).await {
+                Ok(open) if open.contains(&false) => {}
+                Ok(_) => return true,
+                Err(error) => {
+                    telemetry::journal_failed(error.kind().as_str());
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// Calls a side, within the time a call may take; a panic is a failure like others.
     pub(super) async fn call<T>(
         &self,

@@ -135,7 +135,7 @@ impl DualWriteWorker {
             let doubtful = match applied {
                 Applied::Written { contended } => {
                     written += 1;
-                    *contended || newest.disordered || newest.was_put_off()
+                    *contended || newest.disordered
                 }
                 Applied::Stale { current } => {
                     telemetry::dual_write_stale(1);

@@ -77,7 +77,6 @@ impl State {
             outcome: slot.outcome,
             redo: slot.redo,
             attempts: self.attempts(duty, seq),
-            failed: self.failed(duty, seq),
             age: Self::age(slot, now),
         }
     }

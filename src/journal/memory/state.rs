@@ -177,6 +177,9 @@ impl State {
                 End::Done { .. } | End::Retry { .. } => {}
             }
             if matches!(end, End::Done { supersedes: true }) {
+                if duty == Duty::Pg && self.will_be_overtaken(*seq, &slot.intent) {
+                    slot.duties = slot.duties.and(Duties::RECONCILE);
+                }
                 self.supersede(duty, *seq, &slot.intent);
             }
             self.set(*seq, slot);
@@ -281,10 +284,6 @@ impl State {
         self.waits.get(&duty).and_then(|waits| waits.get(&seq)).map_or(0, |wait| wait.attempts)
     }
 
-    pub(super) fn failed(&self, duty: Duty, seq: Seq) -> bool {
-        self.waits.get(&duty).and_then(|waits| waits.get(&seq)).is_some_and(|wait| wait.failing)
-    }
-
     pub(super) fn unsynced(&self) -> usize {
         self.undo.len()
     }
@@ -366,6 +365,15 @@ impl State {
                 self.set(at, slot);
             }
         }
+    }
+
+    /// Whether an earlier entry with a higher version is yet to be written to PostgreSQL.
+    fn will_be_overtaken(&self, seq: Seq, intent: &Intent) -> bool {
+        let lane = (Arc::clone(&intent.index), intent.id.clone());
+        let lane = self.lanes.get(&lane).into_iter().flatten();
+        let earlier = lane.take_while(|at| **at < seq).filter_map(|at| self.slots.get(at));
+        let mut above = earlier.filter(|slot| slot.intent.version > intent.version);
+        above.any(|slot| slot.outcome == Outcome::Asked || slot.duties.has(Duty::Pg))
     }
 
     fn bury(&mut self, duty: Duty, intent: Intent, why: String) {

@@ -54,7 +54,6 @@ pub(super) struct Found {
     task: Option<i64>,
     redo: bool,
     tries: i32,
-    failed: bool,
     age: Option<i64>,
 }
 
@@ -110,7 +109,6 @@ impl Found {
             },
             redo: self.redo,
             attempts: self.tries.unsigned_abs(),
-            failed: self.failed,
             age: self.age.map(|micros| Duration::from_micros(micros.max(0).unsigned_abs())),
         })
     }

@@ -232,7 +232,7 @@ const CLAIM: &str = "
         WHERE {ready} AND e.{duty}_due IS NOT NULL AND e.{duty}_due <= now()),
     {found}
     SELECT e.seq, e.lane, e.shard, h.epoch, e.index_uid, e.id, e.version, e.explicit, e.authority, e.deed, e.outcome,
-        e.task, e.redo, e.{duty}_tries AS tries, e.{duty}_why IS NOT NULL AS failed,
+        e.task, e.redo, e.{duty}_tries AS tries,
         CASE WHEN e.appended_at > h.orphaned_at
                 AND e.process IN (SELECT process FROM journal_processes WHERE alive_until >= now())
             THEN (extract(epoch FROM clock_timestamp() - e.appended_at) * 1000000)::bigint END AS age
@@ -326,6 +326,12 @@ const SETTLE: &str = "
             AND o.version <= m.version
             AND (o.duties & {bit}) <> 0 AND (o.seq NOT IN (SELECT unnest($11::bigint[]))
                 OR EXISTS (SELECT FROM ended p WHERE p.seq = o.seq AND p.place < d.place))),
+    overtaken AS MATERIALIZED (
+        SELECT m.seq FROM mine m JOIN ended d ON d.seq = m.seq AND d.how = 'supersedes'
+        WHERE {bit} = 2 AND EXISTS (
+            SELECT FROM journal_entries o
+            WHERE o.lane = m.lane AND o.seq < m.seq AND o.index_uid = m.index_uid AND o.id = m.id
+                AND o.version > m.version AND (o.outcome = 'asked' OR (o.duties & 2) <> 0))),
     locked AS MATERIALIZED (
         SELECT e.seq, e.duties FROM journal_entries e
         WHERE e.seq = ANY (ARRAY(SELECT seq FROM mine UNION SELECT seq FROM older)) AND (e.duties & {bit}) <> 0
@@ -335,6 +341,7 @@ const SETTLE: &str = "
             CASE WHEN d.how IS NULL OR d.how = 'retry' AND l.seq IN (SELECT seq FROM older) THEN 'done'
                 ELSE d.how END AS how,
             CASE WHEN l.seq IN (SELECT seq FROM older) THEN coalesce(d.follow, 0) & ~{bit}
+                WHEN l.seq IN (SELECT seq FROM overtaken) THEN 4
                 ELSE coalesce(d.follow, 0) END AS follow
         FROM locked l LEFT JOIN ended d ON d.seq = l.seq),
     outcome AS MATERIALIZED (

@@ -190,8 +190,13 @@ impl Writer {
         let followers = stands.iter().filter(|alike| alike.followers).flat_map(|alike| &alike.seqs);
         let supersede = followers.filter(|seq| matches!(live.get(seq), Some(End::Done { supersedes: true })));
         let supersede = list(supersede.copied());
-        let mut superseded =
-            if supersede == "[]" { Vec::new() } else { sql::superseded(&mut self.conn, supersede, duty).await? };
+        let (mut overtaken, mut superseded) = (Vec::new(), Vec::new());
+        if supersede != "[]" {
+            if duty == Duty::Pg {
+                overtaken = sql::overtaken(&mut self.conn, supersede.clone()).await?;
+            }
+            superseded = sql::superseded(&mut self.conn, supersede, duty).await?;
+        }
         superseded.retain(|seq| match live.get(seq) {
             Some(end) => matches!(end, End::Retry { .. }),
             None => over.contains(seq) || !self.book.queue(duty).is_claimed(*seq),
@@ -219,6 +224,7 @@ impl Writer {
                 let (then, redo) = match live.get(&seq) {
                     Some(End::Then { duties, redo }) => (*duties, if *redo { REDO } else { 0 }),
                     Some(End::Dead { then, .. }) => (*then, 0),
+                    Some(End::Done { .. }) if overtaken.contains(&seq) => (Duties::RECONCILE, 0),
                     _ => (Duties::NONE, 0),
                 };
                 let after = before.without(duty).and(then);

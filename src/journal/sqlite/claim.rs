@@ -41,7 +41,7 @@ impl Writer {
         let (opened, before) = (self.opened, self.before);
         let queue = self.book.queue(duty);
         for entry in &mut claim.entries {
-            entry.given_out(queue.tried(entry.seq), opened, before, now);
+            entry.given_out(queue.attempts(entry.seq), opened, before, now);
             queue.claim(entry.seq, entry.lane);
         }
         if let Err(error) = found {

@@ -107,9 +107,8 @@ impl Queue {
         self.claimed.contains_key(&seq)
     }
 
-    /// How often its duty has failed, and whether it has, outages included.
-    pub(super) fn tried(&self, seq: i64) -> (u32, bool) {
-        self.waits.get(&seq).map_or((0, false), |wait| (wait.attempts, wait.failing))
+    pub(super) fn attempts(&self, seq: i64) -> u32 {
+        self.waits.get(&seq).map_or(0, |wait| wait.attempts)
     }
 
     pub(super) fn claim(&mut self, seq: i64, lane: i64) {

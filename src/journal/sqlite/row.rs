@@ -67,7 +67,6 @@ pub(super) struct RawEntry {
     task: Option<i64>,
     pub(super) intent: RawIntent,
     pub(super) attempts: u32,
-    failed: bool,
     pub(super) age: Option<Duration>,
 }
 
@@ -169,21 +168,7 @@ impl<'de> Deserialize<'de> for RawEntry {
             Columns::deserialize(columns)?;
         let duties = Duties::from_bits((duties & 7) as u8);
         let intent = RawIntent { name: name.into_bytes(), id: id.into_bytes(), version, flags, sum, deed };
-        Ok(Self {
-            seq,
-            lane,
-            idx,
-            flags,
-            outcome,
-            duties,
-            due,
-            began,
-            task,
-            intent,
-            attempts: 0,
-            failed: false,
-            age: None,
-        })
+        Ok(Self { seq, lane, idx, flags, outcome, duties, due, began, task, intent, attempts: 0, age: None })
     }
 }
 
@@ -194,8 +179,8 @@ impl RawEntry {
     }
 
     /// Fills in what this process knows.
-    pub(super) fn given_out(&mut self, (attempts, failed): (u32, bool), opened: Instant, before: i64, now: Instant) {
-        (self.attempts, self.failed) = (attempts, failed);
+    pub(super) fn given_out(&mut self, attempts: u32, opened: Instant, before: i64, now: Instant) {
+        self.attempts = attempts;
         let ours = self.seq > before && self.flags & AGELESS == 0;
         self.age = ours.then(|| (now - opened).saturating_sub(millis(self.began)));
     }
@@ -211,7 +196,6 @@ impl RawEntry {
             outcome,
             redo: self.flags & REDO != 0,
             attempts: self.attempts,
-            failed: self.failed,
             age: self.age,
         })
     }

@@ -12,8 +12,8 @@ pub(super) use self::{
     letters::{bury, count_letters, drop_letters, letters, redrive},
     reading::{blocker, carried, companions, first_sweeps, index_carried, open_after, read, scan, still_blocks},
     writing::{
-        Alike, Appended, Times, alike, append, asked, commit_with_meta, delete, marks, resolve, set_deed, set_duties,
-        superseded,
+        Alike, Appended, Times, alike, append, asked, commit_with_meta, delete, marks, overtaken, resolve, set_deed,
+        set_duties, superseded,
     },
 };
 use super::{

@@ -97,7 +97,11 @@ impl DualWriteWorker {
         let newest: Vec<&Entry> = found.iter().map(|(case, _)| case.newest()).collect();
         let overtaken = self.has_others(index, &newest).await;
         let mut overtaken = overtaken.unwrap_or_else(|| vec![true; found.len()]).into_iter();
-        let (overtaken, free) = found.into_iter().partition(|_| overtaken.next().unwrap_or(true));
+        // What looks lost may have been deleted.
+        let lost = |(case, _): &Found| case.entries.iter().any(|entry| entry.redo);
+        let swept = found.iter().any(lost) && self.is_being_swept(index).await;
+        let (overtaken, free) =
+            found.into_iter().partition(|found| overtaken.next().unwrap_or(true) || (swept && lost(found)));
         self.soon(cases_of(overtaken), ends);
         free
     }

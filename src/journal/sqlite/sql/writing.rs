@@ -30,6 +30,13 @@ const SUPERSEDED: &str = "
     WHERE older.duties & ?2 AND older.outcome = 1 AND NOT older.flags & 8 AND older.id = new.id AND older.name = new.name
         AND older.version <= new.version";
 
+/// Those of a list that an earlier entry of the same document with a higher version is yet to come over in PostgreSQL.
+const OVERTAKEN: &str = "
+    SELECT new.seq FROM json_each(?1) CROSS JOIN entries new ON new.seq = json_each.value
+    WHERE EXISTS (SELECT 1 FROM entries older
+        WHERE older.lane = new.lane AND older.seq < new.seq AND older.version > new.version
+            AND (older.outcome = 0 OR older.duties & 2) AND older.id = new.id AND older.name = new.name)";
+
 /// The plus keeps the planner from walking through all that are asked.
 const RESOLVE: &str = "
     UPDATE entries SET outcome = ?2, duties = (plan >> ?3) & 7, due = ?4, task = mark.task
@@ -236,4 +243,8 @@ pub(in crate::journal::sqlite) async fn superseded(
     duty: Duty,
 ) -> Sql<Vec<i64>> {
     sqlx::query_scalar(SUPERSEDED).bind(by).bind(i64::from(duty.bit())).fetch_all(conn).await
+}
+
+pub(in crate::journal::sqlite) async fn overtaken(conn: &mut SqliteConnection, of: String) -> Sql<Vec<i64>> {
+    sqlx::query_scalar(OVERTAKEN).bind(of).fetch_all(conn).await
 }

@@ -83,7 +83,50 @@ pub(crate) async fn a_higher_version_is_not_superseded(place: &impl Place) {
     let lower = accepted(&*journal, put("a", 5)).await;
     assert_eq!((found, claimed(&*journal, Duty::Pg).await), (vec![higher], vec![lower]));
     settle(&*journal, Duty::Pg, lower, End::Done { supersedes: true }).await;
-    assert_eq!(counts(&*journal).await, [2, 0, 2, 1, 0], "the higher one is still to be written");
+    assert_eq!(
+        counts(&*journal).await,
+        [2, 0, 2, 1, 1],
+        "the higher one is still to be written, and to be compared then"
+    );
+}
+
+pub(crate) async fn what_a_higher_version_will_come_over_is_to_be_reconciled(place: &impl Place) {
+    let journal = place.open().await;
+    let ends = async |duty, seq| {
+        assert_eq!(claimed(&*journal, duty).await, [seq]);
+        settle(&*journal, duty, seq, End::Done { supersedes: true }).await;
+    };
+    // Its outcome has been delayed, or it has failed.
+    let asked = append(&*journal, put("a", 9), Outcome::Asked).await;
+    let over_asked = accepted(&*journal, put("a", 5)).await;
+    ends(Duty::Pg, over_asked).await;
+    ends(Duty::Meili, over_asked).await;
+    assert_eq!(counts(&*journal).await, [2, 1, 0, 0, 1]);
+    resolve(&*journal, asked, Outcome::Accepted(None)).await;
+    assert_eq!(claimed(&*journal, Duty::Pg).await, [asked]);
+    settle(&*journal, Duty::Pg, asked, End::Retry { after: LATER, why: Some("down".into()), counts: false }).await;
+    let over_failed = accepted(&*journal, put("a", 6)).await;
+    ends(Duty::Pg, over_failed).await;
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [asked, over_failed]);
+    for seq in [asked, over_failed] {
+        settle(&*journal, Duty::Meili, seq, End::Done { supersedes: true }).await;
+    }
+    assert_eq!(claimed(&*journal, Duty::Reconcile).await, [over_asked, over_failed]);
+    for seq in [over_asked, over_failed] {
+        done(&*journal, Duty::Reconcile, seq).await;
+    }
+    // What is higher comes over it, and others have nothing to do with it.
+    let over_both = accepted(&*journal, put("a", 10)).await;
+    let other = accepted(&*journal, put("b", 1)).await;
+    assert_eq!(claimed(&*journal, Duty::Pg).await, [over_both, other]);
+    for seq in [over_both, other] {
+        settle(&*journal, Duty::Pg, seq, End::Done { supersedes: true }).await;
+    }
+    assert_eq!(claimed(&*journal, Duty::Meili).await, [over_both, other]);
+    for seq in [over_both, other] {
+        done(&*journal, Duty::Meili, seq).await;
+    }
+    assert_eq!(status(&*journal).await.pending, 0);
 }
 
 pub(crate) async fn then_adds_duties(place: &impl Place) {
@@ -141,24 +184,6 @@ pub(crate) async fn retry_counts_attempts_if_asked_to(place: &impl Place) {
     }
     let found = claimed_soon(&*journal, Duty::Meili).await;
     assert_eq!(found[0].attempts, 0, "attempts are counted by duty");
-}
-
-pub(crate) async fn what_failed_says_so_when_it_is_given_out_again(place: &impl Place) {
-    let journal = place.open().await;
-    let seq = accepted(&*journal, put("a", 1)).await;
-    let failed = |found: &[Entry]| found.iter().map(|entry| (entry.seq, entry.failed)).collect::<Vec<_>>();
-    for (counts, before) in [(false, false), (true, true), (false, true)] {
-        assert_eq!(failed(&claimed_soon(&*journal, Duty::Pg).await), [(seq, before)]);
-        settle(&*journal, Duty::Pg, seq, End::Retry { after: Duration::ZERO, why: Some("down".into()), counts }).await;
-    }
-    let next = accepted(&*journal, put("a", 0)).await;
-    assert_eq!(failed(&claimed_soon(&*journal, Duty::Pg).await), [(seq, true), (next, false)]);
-    assert_eq!(failed(&claimed_soon(&*journal, Duty::Meili).await), [(seq, false), (next, false)]);
-    for seq in [seq, next] {
-        settle(&*journal, Duty::Meili, seq, End::Retry { after: Duration::ZERO, why: None, counts: false }).await;
-    }
-    let put_off = claimed_soon(&*journal, Duty::Meili).await;
-    assert_eq!(failed(&put_off), [(seq, false), (next, false)], "they were only put off");
 }
 
 pub(crate) async fn what_failed_is_in_the_status(place: &impl Place) {

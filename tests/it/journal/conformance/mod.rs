@@ -89,10 +89,10 @@ macro_rules! each_promise {
             done_supersedes_earlier_entries_of_the_document
             supersedes_spares_what_it_must
             a_higher_version_is_not_superseded
+            what_a_higher_version_will_come_over_is_to_be_reconciled
             then_adds_duties
             retry_comes_due_later
             retry_counts_attempts_if_asked_to
-            what_failed_says_so_when_it_is_given_out_again
             what_failed_is_in_the_status
             settling_what_is_not_claimed_changes_nothing
             status_counts

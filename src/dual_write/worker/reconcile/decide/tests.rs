@@ -13,7 +13,7 @@ use crate::{
 fn entry(version: i64, deed: Deed, authority: Side, outcome: Outcome) -> Entry {
     let version = Version(version);
     let intent = Intent { index: "i".into(), id: "1".into(), version, explicit: false, deed, authority };
-    Entry { seq: Seq(version.0), intent, outcome, redo: false, attempts: 0, failed: false, age: None }
+    Entry { seq: Seq(version.0), intent, outcome, redo: false, attempts: 0, age: None }
 }
 
 fn lost(entry: Entry) -> Entry {
