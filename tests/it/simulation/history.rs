@@ -6,7 +6,8 @@
 //! may come to stand as long as it may be on its way, or not at all. With versions of the service the higher one counts.
 //!
 //! What is not promised, see the limits in the README: that a partial update stays deleted by a filter where a call arrives late;
-//! that what a machine has forgotten with its power stands where another replica, a swap of the roles or a late call may have come over it;
+//! that what a machine has forgotten with its power stands where another replica, a swap of the roles, a late call or a later
+//! write of a lower version may have come over it;
 //! that with several replicas nothing old comes back by a call that was given up; and the order of writes where the roles are swapped
 //! and the clocks of replicas are further apart than the writes are.
 
@@ -130,7 +131,9 @@ impl History {
             let version = op.version.or_else(|| versions.get(&(op.number, about(op))).copied());
             // Nothing may have come over it then, see the limits in the README.
             let late = || arrived_late.iter().any(|((id, _), at)| *id == op.id && *at >= op.began);
-            let may_be_forgotten = profile.swaps || profile.replicas > 1 || late();
+            let lower = |other: &Op| other.id == op.id && other.version < op.version && other.returned > op.invoked;
+            let hidden = || op.version.is_some() && ops.iter().any(lower);
+            let may_be_forgotten = profile.swaps || profile.replicas > 1 || late() || hidden();
             !may_be_forgotten || version.is_none_or(|version| !forgotten.contains(&(about(op), version)))
         };
         let known = |op: &Op| {
