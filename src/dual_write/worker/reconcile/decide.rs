@@ -148,7 +148,9 @@ impl Known<'_> {
 
     /// What Meilisearch has lost, unless something else has taken its place.
     fn made_again(&self) -> Option<Decision> {
-        let accepted = self.entries.iter().rposition(|entry| is_whole(entry) && is_accepted(entry));
+        // By version: what the two sides decide around a swap of the roles may be recorded in another order.
+        let accepted = self.entries.iter().enumerate().filter(|(_, entry)| is_whole(entry) && is_accepted(entry));
+        let accepted = accepted.max_by_key(|(_, entry)| entry.intent.version).map(|(place, _)| place);
         let unknown = self.entries.iter().enumerate().rposition(|(place, entry)| {
             let base = || entry.intent.authority == Side::Meili && put(entry).is_some() && self.is_base(place);
             entry.outcome == Outcome::Unknown && (self.is_shown(entry) || base())
@@ -159,7 +161,8 @@ impl Known<'_> {
         }
         let place = accepted.max(unknown);
         let after = &self.entries[place.map_or(0, |place| place + 1)..];
-        let whole = place.filter(|place| !self.is_base(*place)).map(|place| &self.entries[place]);
+        let shown = place.filter(|place| self.is_base(*place)).map(|place| &self.entries[place]);
+        let whole = place.filter(|_| shown.is_none()).map(|place| &self.entries[place]);
         let whole = whole.filter(|entry| entry.redo && self.is_in_place(entry));
         // Of which write PostgreSQL holds what came of it.
         let replaced = self.standing.map_or(Version(i64::MIN), |s| s.copied_over.unwrap_or(s.version));
@@ -176,7 +179,9 @@ impl Known<'_> {
                 return Some(Decision::FromPg);
             }
             Some(whole) => put(whole).cloned(),
-            None if self.may_not_have_arrived() => self.standing.and_then(|standing| standing.document.clone()),
+            None if !shown.is_some_and(|entry| self.is_newer(entry)) && self.may_not_have_arrived() => {
+                self.standing.and_then(|standing| standing.document.clone())
+            }
             // The others are in what stands there.
             None => self.there.cloned(),
         };

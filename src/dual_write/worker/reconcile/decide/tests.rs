@@ -219,6 +219,27 @@ fn what_partial_updates_were_made_of_is_not_lost() {
     }
 }
 
+/// PostgreSQL had decided what stands there, which Meilisearch may not have been given, and shows something newer.
+#[test]
+fn partial_updates_are_made_again_of_what_is_shown() {
+    let unsure = lost(entry(3, put(&["old"]), Side::Meili, KNOWN));
+    let whole = entry(9, put(&["a"]), Side::Meili, Outcome::Unknown);
+    let gone = lost(entry(12, merge("gone"), Side::Meili, KNOWN));
+    let after = entry(14, merge("m"), Side::Meili, KNOWN);
+    let pg = Some(standing(5, Some(&["p"]), Side::Pg));
+    let again = Decision::Anew(Version(14), Some(fields(&["a", "gone", "m"])));
+    assert_eq!(decided(&[unsure, whole, gone, after], pg, Some(&["a", "m"])), again);
+}
+
+/// What the two sides decide around a swap of the roles may be recorded in another order than that of the versions.
+#[test]
+fn of_what_was_accepted_the_newest_counts() {
+    let deleted = lost(entry(7, delete(), Side::Meili, KNOWN));
+    let older = entry(6, put(&["p"]), Side::Pg, Outcome::Accepted(None));
+    let pg = Some(standing(7, None, Side::Meili));
+    assert_eq!(decided(&[deleted, older], pg, Some(&["old"])), Decision::FromPg);
+}
+
 #[test]
 fn what_has_come_to_stand_is_not_lost_for_a_partial_update_that_came_late() {
     let late = entry(3, merge("late"), Side::Meili, Outcome::Unknown);
